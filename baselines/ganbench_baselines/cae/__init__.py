@@ -1,0 +1,1 @@
+"""Stacked contractive auto-encoder (Rifai et al. 2011, 2012)."""

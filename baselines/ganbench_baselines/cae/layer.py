@@ -1,0 +1,71 @@
+"""The contractive auto-encoder: one layer, its loss and the gradient in closed form."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import softplus
+
+from ganbench_baselines.layers import TiedLayer
+
+__all__ = ["ContractiveLayer", "slope"]
+
+
+class ContractiveLayer(TiedLayer):
+    """A tied sigmoid auto-encoder whose code is made insensitive to its input.
+
+    With h = σ(x W + c) and the reconstruction r = σ(h Wᵀ + b), the loss of a batch is the mean over its rows of
+
+        -Σ_i [x_i log r_i + (1 - x_i) log(1 - r_i)] + λ ‖J‖²_F,   J = ∂h/∂x = diag(s) Wᵀ,   s = h (1 - h),
+
+    where ‖J‖²_F = Σ_j s_j² Σ_i W_ij².
+
+    References:
+        Contractive auto-encoders: explicit invariance during feature extraction (Rifai, Vincent, Muller, Glorot and
+        Bengio, 2011).
+    """
+
+    def cross_entropy(self, visible: torch.Tensor) -> torch.Tensor:
+        """Mean over the batch of the cross-entropy between `visible`, `[n, visible]`, and its reconstruction."""
+        logits = torch.addmm(self.visible_bias, self.up(visible), self.weights.T)
+        return (softplus(logits) - visible * logits).sum(1).mean()
+
+    def penalty(self, visible: torch.Tensor) -> torch.Tensor:
+        """Mean over the batch of ‖∂h/∂x‖²_F at `visible`, `[n, visible]`."""
+        return (slope(self.up(visible)).square() @ self.weights.square().sum(0)).mean()
+
+    def descend_(
+        self, velocity: TiedLayer, visible: torch.Tensor, *, contraction: float, learning_rate: float, momentum: float
+    ) -> None:
+        """One step of gradient descent with momentum on the loss of a batch, in place.
+
+        velocity ← momentum · velocity - learning_rate · gradient, then the velocity is added to the parameters.
+
+        Args:
+            velocity: Changed in place.
+            visible: The batch, `[n, visible]`.
+            contraction: λ, the weight of the penalty.
+            learning_rate: Step size.
+            momentum: Share of the velocity that is kept.
+        """
+        share = -learning_rate / visible.shape[0]
+        hidden = self.up(visible)
+        s = slope(hidden)
+        squares = s.square()
+        visible_error = self.down(hidden).sub_(visible)  # derivative of the cross-entropy by the decoder's logits
+        hidden_error = torch.mm(visible_error, self.weights).mul_(s)
+        # the penalty by the encoder's logits: 2 s² (1 - 2h) Σ_i W_ij², as ds/da = s (1 - 2h)
+        column_norms = self.weights.square().sum(0)
+        hidden_error.addcmul_(squares * column_norms, 1 - 2 * hidden, value=2 * contraction)
+
+        velocity.weights.mul_(momentum).addmm_(visible.T, hidden_error, alpha=share)
+        velocity.weights.addmm_(visible_error.T, hidden, alpha=share)
+        # the penalty by W with s held fixed: 2 W_ij s_j²
+        velocity.weights.addcmul_(self.weights, squares.sum(0), value=2 * contraction * share)
+        velocity.visible_bias.mul_(momentum).add_(visible_error.sum(0), alpha=share)
+        velocity.hidden_bias.mul_(momentum).add_(hidden_error.sum(0), alpha=share)
+        self.add_(velocity)
+
+
+def slope(hidden: torch.Tensor) -> torch.Tensor:
+    """The derivative of the sigmoid where its value is h: s = h (1 - h)."""
+    return hidden - hidden.square()

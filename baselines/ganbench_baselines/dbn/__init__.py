@@ -1,0 +1,1 @@
+"""Deep belief network (Hinton, Osindero and Teh 2006)."""

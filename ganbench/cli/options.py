@@ -1,0 +1,55 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+__all__ = ["add_data", "add_device", "add_protocol", "add_quiet", "add_results", "positive_integer"]
+
+
+def positive_integer(text: str) -> int:
+    """An integer of at least 1."""
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from error
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {value}")
+    return value
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """--results."""
+    default = os.environ.get("GANBENCH_RESULTS", "ganbench-results")
+    parser.add_argument(
+        "--results", type=Path, default=Path(default), metavar="DIR",
+        help="results folder (default: GANBENCH_RESULTS, else %(default)s)",
+    )  # fmt: skip
+
+
+def add_protocol(parser: argparse.ArgumentParser, default: str | None = "digits", extra: str = "") -> None:
+    """--protocol."""
+    parser.add_argument(
+        "--protocol", default=default, metavar="NAME|FILE",
+        help=f"digits, goodfellow2014, or a .toml file (default: {default or extra})",
+    )  # fmt: skip
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """--device."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default: %(default)s)")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """--data and --download."""
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of the data sets (default: GANBENCH_DATA, else the user's cache)"
+    )
+    parser.add_argument("--download", action="store_true", help="fetch data that are missing and can be fetched")
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """--quiet."""
+    parser.add_argument("--quiet", action="store_true", help="no plan and no progress on stderr")

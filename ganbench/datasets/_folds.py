@@ -1,0 +1,56 @@
+"""Five stratified folds: every example is tested exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ganbench.datasets.base import Split
+from ganbench.errors import DataError
+
+__all__ = ["FOLD_SEED", "N_FOLDS", "shared_train_splits", "stratified_parts", "stratified_splits"]
+
+N_FOLDS = 5
+FOLD_SEED = 0
+
+
+def stratified_parts(labels: np.ndarray) -> list[np.ndarray]:
+    """Cut the examples into five disjoint parts with nearly equal shares of every label.
+
+    The cut is scikit-learn's `StratifiedKFold(5, shuffle=True, random_state=0)`.
+
+    Returns:
+        Five sorted arrays of row numbers that together hold every row once.
+
+    Raises:
+        DataError: A label has fewer examples than there are folds.
+    """
+    from sklearn.model_selection import StratifiedKFold
+
+    values, counts = np.unique(labels, return_counts=True)
+    if counts.size == 0 or counts.min() < N_FOLDS:
+        found = {value.item(): int(count) for value, count in zip(values, counts, strict=True)}
+        raise DataError(f"{N_FOLDS} stratified folds need at least {N_FOLDS} examples of each label; found {found}.")
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=FOLD_SEED)
+    return [part for _, part in folds.split(np.zeros(len(labels)), labels)]
+
+
+def stratified_splits(images: np.ndarray, labels: np.ndarray) -> tuple[Split, ...]:
+    """Fold k tests on part k, validates on part k + 1 (mod 5) and trains on the other three."""
+    parts = stratified_parts(labels)
+    return tuple(_split(k, images[_others(parts, k)], images, parts) for k in range(N_FOLDS))
+
+
+def shared_train_splits(train: np.ndarray, images: np.ndarray, labels: np.ndarray) -> tuple[Split, ...]:
+    """Fold k tests on part k of `images` and validates on part k + 1 (mod 5); all folds share one `train` array."""
+    parts = stratified_parts(labels)
+    return tuple(_split(k, train, images, parts) for k in range(N_FOLDS))
+
+
+def _others(parts: Sequence[np.ndarray], k: int) -> np.ndarray:
+    return np.sort(np.concatenate([parts[(k + j) % N_FOLDS] for j in range(2, N_FOLDS)]))
+
+
+def _split(k: int, train: np.ndarray, images: np.ndarray, parts: Sequence[np.ndarray]) -> Split:
+    return Split(f"fold{k}", train=train, valid=images[parts[(k + 1) % N_FOLDS]], test=images[parts[k]])

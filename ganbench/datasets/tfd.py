@@ -1,0 +1,97 @@
+"""The Toronto Face Database, for those who were given it: it is distributed by permission only.
+
+Source: J. Susskind, A. Anderson, G. Hinton, The Toronto Face Database, University of Toronto technical report (2010).
+The codes of the field `folds` are those of pylearn2's reader: 0 unlabelled, 1 train, 2 valid, 3 test.
+"""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ganbench.datasets._arrays import grey_levels, unit_interval
+from ganbench.datasets._sources import find_file
+from ganbench.datasets.base import Dataset, Split, content_checksum
+from ganbench.errors import DataError
+
+__all__ = ["load"]
+
+_FILE = "TFD_48x48.mat"
+_EVENT_SHAPE = (48, 48)
+_N_FOLDS = 5
+_UNLABELLED, _VALID, _TEST = 0, 2, 3
+_FIELDS = ("images", "folds", "labs_ex", "labs_id")
+_REMEDY = f"The Toronto Face Database is given by permission of its authors only: put {_FILE} there."
+
+
+def load(root: Path, *, download: bool = False) -> Dataset:
+    """Read `root/TFD_48x48.mat` (or `root/TFD/TFD_48x48.mat`): images `[48, 48]`, grey levels divided by 255.
+
+    Every fold trains on the unlabelled images, the same ones, so that one model serves all folds; it validates and
+    tests on the images that the column of the fold marks 2 and 3.
+
+    Args:
+        root: The folder of the data.
+        download: Not used: there is nothing to download from.
+
+    Raises:
+        DataError: The file is missing, unreadable, or not of the published format.
+    """
+    path = find_file("tfd", (root / _FILE, root / "TFD" / _FILE), _REMEDY)
+    fields = _read_fields(path)
+    levels = grey_levels(fields["images"], f"{path}, field 'images'", _EVENT_SHAPE)
+    folds = _check_folds(fields["folds"], len(levels), path)
+    return Dataset(
+        name="tfd",
+        event_shape=_EVENT_SHAPE,
+        value_range=(0.0, 1.0),
+        checksum=content_checksum(levels, folds),
+        splits=_splits(levels, folds),
+        notes="Train is the unlabelled images, the same in all folds; valid and test are those of the official folds.",
+    )
+
+
+def _read_fields(path: Path) -> dict[str, np.ndarray]:
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    # UnboundLocalError is SciPy's own answer to some damaged headers.
+    broken = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, NotImplementedError, UnboundLocalError)
+    try:
+        # MATLAB's N x 48 x 48 arrives as such: the first index is the image, whatever the order in memory.
+        fields = loadmat(path)
+    except (OSError, EOFError, MatReadError, zlib.error, *broken) as error:
+        raise DataError(f"{path} cannot be read as a MATLAB 5 file: {error}. Get {_FILE} anew.") from error
+    missing = [name for name in _FIELDS if name not in fields]
+    if missing:
+        found = sorted(name for name in fields if not name.startswith("__"))
+        raise DataError(f"{path} lacks the fields {missing}; it holds {found}.")
+    return fields
+
+
+def _check_folds(folds: np.ndarray, n: int, path: Path) -> np.ndarray:
+    if folds.shape != (n, _N_FOLDS):
+        raise DataError(
+            f"{path}, field 'folds': expected shape ({n}, {_N_FOLDS}), one row an image; found {folds.shape}."
+        )
+    if not np.isin(folds, range(4)).all():
+        raise DataError(f"{path}, field 'folds': expected codes 0 to 3, found {np.unique(folds).tolist()}.")
+    unlabelled = folds == _UNLABELLED
+    if (unlabelled != unlabelled[:, :1]).any():
+        raise DataError(f"{path}, field 'folds': the unlabelled images (code 0) must be the same in all folds.")
+    return np.ascontiguousarray(folds, dtype=np.uint8)
+
+
+def _splits(levels: np.ndarray, folds: np.ndarray) -> tuple[Split, ...]:
+    train = unit_interval(levels[folds[:, 0] == _UNLABELLED])
+    return tuple(
+        Split(
+            f"fold{k}",
+            train=train,
+            valid=unit_interval(levels[codes == _VALID]),
+            test=unit_interval(levels[codes == _TEST]),
+        )
+        for k, codes in enumerate(folds.T)
+    )

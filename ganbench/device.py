@@ -1,0 +1,32 @@
+"""The choice of a device. The CPU is always good enough; an accelerator is used where there is one."""
+
+from __future__ import annotations
+
+from ganbench.errors import UsageError
+
+__all__ = ["resolve_device"]
+
+
+def resolve_device(name: str = "auto") -> str:
+    """Turn `auto`, `cpu`, `cuda`, `cuda:1` or `mps` into a device that exists here.
+
+    `auto` is CUDA where it is present and the CPU otherwise. A device that was asked for by name and is not there is
+    an error, never a silent substitute.
+
+    Raises:
+        UsageError: The name is no device of torch's, or the device is not available on this machine.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"Unknown device {name!r}. Accepted: auto, cpu, cuda, cuda:N, mps.") from error
+    missing = (device.type == "cuda" and not torch.cuda.is_available()) or (
+        device.type == "mps" and not torch.backends.mps.is_available()
+    )
+    if missing:
+        raise UsageError(f"Device {name!r} was asked for and is not available here. Use --device cpu or auto.")
+    return str(device)

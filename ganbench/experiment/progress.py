@@ -1,0 +1,43 @@
+"""What an experiment tells of its progress, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from ganbench.experiment.plan import Cell
+from ganbench.records.record import Record
+
+__all__ = ["Progress", "Silence"]
+
+
+class Progress(Protocol):
+    """A listener."""
+
+    def cell_started(self, cell: Cell) -> None:
+        """A cell is about to be trained, sampled or scored."""
+
+    def epoch_finished(self, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
+        """Training has finished `epoch` of `total` epochs (None: not known)."""
+
+    def step_started(self, step: str) -> None:
+        """Sampling or scoring begins."""
+
+    def cell_finished(self, record: Record) -> None:
+        """A cell has its record."""
+
+
+class Silence:
+    """A listener that does nothing."""
+
+    def cell_started(self, cell: Cell) -> None:
+        """Do nothing."""
+
+    def epoch_finished(self, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
+        """Do nothing."""
+
+    def step_started(self, step: str) -> None:
+        """Do nothing."""
+
+    def cell_finished(self, record: Record) -> None:
+        """Do nothing."""

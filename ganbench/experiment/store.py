@@ -1,0 +1,191 @@
+"""The results folder: every file is written whole or not at all, and found again by the content it depends on.
+
+Layout::
+
+    records/<protocol>/<dataset>/<model>/<fold>-seed<seed>.json   one record a cell
+    samples/<key>.npz                                             samples
+    neighbors/<key>.npz                                           some samples and their nearest training examples
+    checkpoints/<key>.pt                                          training state, in progress or complete
+    tables/, sheets/                                              what reports make of the records
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ganbench.errors import StoreError
+from ganbench.records.record import Record, read_record
+
+__all__ = ["Store", "write_atomically"]
+
+
+_TEMPORARY = ".ganbench-unfinished-"
+_FOLDERS = ("records", "samples", "neighbors", "checkpoints", "tables", "sheets")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, or a kill at any moment, finds the old one or the new one.
+
+    Raises:
+        StoreError: The file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}. Choose another folder by --results."
+        ) from error
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^\w.\-=,\[\]]+", "_", text)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A results folder."""
+
+    root: Path
+
+    def prepare(self) -> None:
+        """Make the folder and see that files can be written to it.
+
+        Raises:
+            StoreError: They cannot.
+        """
+        probe = self.root / ".writable"
+        write_atomically(probe, b"")
+        probe.unlink(missing_ok=True)
+        for folder in _FOLDERS:
+            for leftover in self.root.glob(f"{folder}/**/{_TEMPORARY}*"):  # of a run that was killed
+                leftover.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Hold the folder for one run at a time; the lock goes with the process, however it ends.
+
+        Raises:
+            StoreError: Another process holds it.
+        """
+        try:
+            import fcntl
+        except ImportError:  # no advisory locks on this system
+            yield
+            return
+        with open(self.root / ".lock", "w", encoding="ascii") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise StoreError(
+                    f"Another run is using {self.root}. Wait for it, or choose another --results."
+                ) from error
+            yield
+
+    def record_path(self, protocol: str, dataset: str, model_spec: str, fold: str, seed: int) -> Path:
+        """Where the record of a cell lies."""
+        parts = (_file_name(protocol), _file_name(dataset), _file_name(model_spec))
+        return self.root.joinpath("records", *parts, f"{_file_name(fold)}-seed{seed}.json")
+
+    def write_record(self, record: Record) -> None:
+        """Store a record in its place, over an earlier one of the same cell."""
+        path = self.record_path(record.protocol, record.dataset, record.model_spec, record.fold, record.seed)
+        write_atomically(path, record.to_json().encode())
+
+    def read_record(self, path: Path) -> Record | None:
+        """The record at `path`, or None where there is none.
+
+        Raises:
+            StoreError: The file is no record.
+        """
+        try:
+            return read_record(path.read_text(encoding="utf-8"), str(path))
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(f"{path} cannot be read: {error}.") from error
+
+    def records(self, protocol: str | None = None) -> Iterator[Record]:
+        """All records, or those of a protocol, in the order of their paths."""
+        folder = self.root / "records" / (_file_name(protocol) if protocol else "")
+        for path in sorted(folder.rglob("*.json")):
+            record = self.read_record(path)
+            if record is not None:
+                yield record
+
+    def checkpoint_path(self, key: str) -> Path:
+        """Where the training state of a key lies."""
+        return self.root / "checkpoints" / f"{key[:24]}.pt"
+
+    def write_checkpoint(self, key: str, state: dict[str, Any]) -> None:
+        """Store a training state."""
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(self.checkpoint_path(key), buffer.getvalue())
+
+    def read_checkpoint(self, key: str, device: str) -> dict[str, Any] | None:
+        """The training state of a key, or None where there is none.
+
+        Raises:
+            StoreError: The file is there and cannot be read.
+        """
+        import torch
+
+        path = self.checkpoint_path(key)
+        if not path.exists():
+            return None
+        try:
+            return torch.load(path, map_location=device, weights_only=True)
+        except Exception as error:
+            raise StoreError(
+                f"The checkpoint {path} cannot be read ({type(error).__name__}). Delete it to train again from the start."
+            ) from error
+
+    def array_path(self, folder: str, key: str) -> Path:
+        """Where the arrays of a key lie; the folder is "samples" or "neighbors"."""
+        return self.root / folder / f"{key[:24]}.npz"
+
+    def write_arrays(self, folder: str, key: str, **arrays: np.ndarray) -> None:
+        """Store named arrays."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]
+        write_atomically(self.array_path(folder, key), buffer.getvalue())
+
+    def read_arrays(self, folder: str, key: str) -> dict[str, np.ndarray] | None:
+        """The stored arrays of a key, or None where there are none.
+
+        Raises:
+            StoreError: The file is there and cannot be read.
+        """
+        path = self.array_path(folder, key)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return dict(archive)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise StoreError(f"{path} cannot be read ({error}). Delete the file to make it again.") from error

@@ -1,0 +1,91 @@
+"""Fingerprints: what a cached result depends on, as a hash of its content.
+
+The fingerprint of source code covers the modules of the same top-level package that a module imports, directly or
+through others. Comments, docstrings and layout do not count, nor does the version of Python that reads it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+__all__ = ["content_key", "file_fingerprint", "source_fingerprint"]
+
+
+def content_key(content: Any) -> str:
+    """sha256 of a JSON-like value, independent of the order of its keys.
+
+    >>> content_key({"a": 1, "b": 2}) == content_key({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """sha256 of the bytes of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def source_fingerprint(path: Path, module: str) -> str:
+    """sha256 of a module's source and of all that it imports from its own top-level package.
+
+    Args:
+        path: The file of the module.
+        module: Its dotted name; a name without dots (or ending in `.py`) stands alone.
+    """
+    package = module.split(".")[0]
+    if "." not in module or module.endswith(".py"):
+        return content_key(_skeleton(ast.parse(path.read_bytes())))
+    root = path.parents[module.count(".") - (path.name != "__init__.py")]
+    found: dict[str, str] = {}
+    pending = [module]
+    while pending:
+        name = pending.pop()
+        file = _module_file(root, package, name)
+        if name in found or file is None:
+            continue
+        tree = ast.parse(file.read_bytes())
+        found[name] = content_key(_skeleton(tree))
+        pending.extend(n for n in _imports(tree, name, package))
+    return content_key(found)
+
+
+def _module_file(root: Path, package: str, module: str) -> Path | None:
+    base = root.joinpath(*module.split(".")[1:])
+    candidates = [base.with_suffix(".py")] if module != package else []
+    return next((file for file in [*candidates, base / "__init__.py"] if file.is_file()), None)
+
+
+def _imports(tree: ast.AST, module: str, package: str) -> Iterator[str]:
+    """Names that may be modules of `package`, of the import statements anywhere in a module."""
+    parent = module.rpartition(".")[0]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(parent.split(".")[: parent.count(".") + 2 - node.level]) if node.level else ""
+            origin = ".".join(part for part in (base, node.module) if part)
+            names = [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name.startswith(f"{package}."))
+
+
+def _skeleton(node: Any) -> Any:
+    """A syntax tree as nested lists, without docstrings, positions and empty fields."""
+    if isinstance(node, ast.AST):
+        fields = [(name, _skeleton(getattr(node, name, None))) for name in node._fields if name not in ("ctx", "kind")]
+        return [type(node).__name__, *([name, value] for name, value in fields if value not in (None, []))]
+    if isinstance(node, list):
+        return [_skeleton(item) for item in node if not _is_docstring(item)]
+    return repr(node) if node is not None else None
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -1,0 +1,7 @@
+"""Protocols: evaluation procedures as data, one TOML file each, with the published values they are held against."""
+
+from __future__ import annotations
+
+from ganbench.protocols.protocol import DatasetPlan, Protocol, Published, load_protocol, protocol_names
+
+__all__ = ["DatasetPlan", "Protocol", "Published", "load_protocol", "protocol_names"]

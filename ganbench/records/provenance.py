@@ -1,0 +1,74 @@
+"""Where a number comes from: collected when a cell is run, stored in its record."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ganbench import __version__
+
+__all__ = ["collect_provenance"]
+
+_PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "torchvision")
+
+
+@cache
+def collect_provenance(device: str) -> dict[str, Any]:
+    """Versions, code, processor and device of this process.
+
+    Keys: `ganbench` (version), `commit` (of the source checkout, with "+" when files differ from it; "" outside one),
+    `python`, `packages` (versions), `system`, `processor`, `device`, `device_name`, `threads` (of torch on the CPU).
+    """
+    import torch
+
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else _processor()
+    return {
+        "ganbench": __version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "packages": {package: _version(package) for package in _PACKAGES},
+        "system": platform.system(),
+        "processor": _processor(),
+        "device": device,
+        "device_name": name,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _commit() -> str:
+    """The commit of the checkout that this package runs from: "" for an installed package or without git."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--", "ganbench", "baselines", "pyproject.toml")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return commit + ("+" if changed else "")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+
+def _processor() -> str:
+    """The processor's own name where the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,172 @@
+"""Files of the user's own."""
+
+from __future__ import annotations
+
+import zipfile
+
+import numpy as np
+import pytest
+
+from ganbench.datasets import load_dataset, read_array_file
+from ganbench.errors import DataError
+
+
+@pytest.fixture
+def save(tmp_path):
+    """Writes one array as .npy, or several as .npz, and returns the path."""
+
+    def write(*single: np.ndarray, name: str = "mine", **several: np.ndarray):
+        path = tmp_path / f"{name}.{'npy' if single else 'npz'}"
+        if single:
+            np.save(path, single[0])
+        else:
+            np.savez(path, **several)
+        return str(path)
+
+    return write
+
+
+def test_three_arrays_are_the_split_as_it_stands(save, rng):
+    parts = {role: rng.random((n, 3, 2), dtype=np.float32) for role, n in [("train", 6), ("valid", 2), ("test", 4)]}
+    data = load_dataset(save(**parts, name="my.faces"))
+    (split,) = data.splits
+    assert (data.name, data.event_shape, data.value_range, split.name) == ("my.faces", (3, 2), (0.0, 1.0), "standard")
+    assert all(np.array_equal(getattr(split, role), array) for role, array in parts.items())
+
+
+def test_uint8_is_divided_by_255(save, random_levels):
+    parts = {role: random_levels(5, 4) for role in ("train", "valid", "test")}
+    (split,) = load_dataset(save(**parts)).splits
+    np.testing.assert_allclose(split.valid, parts["valid"] / 255, rtol=1e-7)
+
+
+@pytest.mark.parametrize("n", [10, 19, 20, 57])
+def test_a_single_array_is_shuffled_and_cut(save, n):
+    rows = (np.arange(n) / n).astype(np.float32)[:, None]
+    path = save(rows)
+    (split,) = load_dataset(path).splits
+    parts = [part[:, 0].tolist() for part in (split.train, split.valid, split.test)]
+    assert [len(part) for part in parts] == [n - 2 * (n // 10), n // 10, n // 10]
+    everything = [value for part in parts for value in part]
+    assert sorted(everything) == rows[:, 0].tolist()
+    assert everything != rows[:, 0].tolist()
+    assert load_dataset(path).splits[0].train_checksum == split.train_checksum
+
+
+def test_the_name_of_a_single_array_and_of_the_file_do_not_enter_the_checksum(save, rng):
+    array = rng.random((20, 4))
+    first, second = load_dataset(save(array)), load_dataset(save(images=array, name="other"))
+    assert first.checksum == second.checksum
+    assert "shuffled" in first.notes
+    assert load_dataset(save(array + 0)).splits[0].train.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.linspace(-1, 1, 40).reshape(20, 2), r"\[0, 1\], found \[-1, 1\].*Rescale"),
+        (np.full((20, 2), 255.0), r"found \[255, 255\]"),
+        (np.full((20, 2), np.nan), "nan"),
+        (np.full((20, 2), 200, np.int64), "found int64"),
+        (np.ones((20, 2), bool), "found bool"),
+        (np.ones((20, 2), np.uint8), "0 and 1 only"),
+        (np.zeros(20), r"found shape \(16,\)"),
+        (np.zeros((20, 0)), "at least one example"),
+        (np.zeros((9, 2)), "at least 10 examples, found 9"),
+        (np.array(0.5), "found 0"),
+    ],
+)
+def test_what_is_no_set_of_images_is_refused(save, array, said):
+    with pytest.raises(DataError, match=f"mine.npy.*{said}"):
+        load_dataset(save(array))
+
+
+def test_other_names_are_refused_with_the_ones_found(save):
+    images = np.zeros((20, 2))
+    with pytest.raises(DataError, match=r"train, valid and test, or one single array; found \['test', 'train'\]"):
+        load_dataset(save(train=images, test=images))
+    with pytest.raises(DataError, match="different shapes"):
+        load_dataset(save(train=images, valid=images, test=np.zeros((20, 3))))
+
+
+def test_read_array_file_gives_what_is_stored(save, random_levels):
+    array = random_levels(3, 2)
+    assert {name: a.dtype for name, a in read_array_file(save(array)).items()} == {"arr_0": np.uint8}
+    found = read_array_file(save(a=array, b=array.astype(np.float16) * 9))
+    assert sorted(found) == ["a", "b"]
+    assert np.array_equal(found["a"], array)
+    assert found["b"].dtype == np.float16
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([["a"]]),
+        np.zeros(2, complex),
+        np.zeros(2, "datetime64[s]"),
+        np.zeros(2, [("a", int)]),
+        np.zeros(2, "S3"),
+    ],
+)
+def test_content_that_is_no_number_is_refused(save, array):
+    with pytest.raises(DataError, match=r"mine.npz, array 'x': expected real numbers, found dtype"):
+        read_array_file(save(x=array))
+
+
+def test_object_arrays_are_refused_and_not_unpickled(save):
+    for path in (save(np.array([{}, None])), save(x=np.array([{}, None]))):
+        with pytest.raises(DataError, match="object arrays are not accepted"):
+            read_array_file(path)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+@pytest.mark.parametrize("content", [b"", b"neither", b"\x80\x04N."])
+def test_files_of_another_kind_are_refused(tmp_path, suffix, content):
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=f"{path} cannot be read as NumPy data: it starts with the mark of neither"):
+        read_array_file(path)
+
+
+def test_missing_empty_and_misnamed_files_are_refused(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        read_array_file(tmp_path / "absent.npy")
+    (tmp_path / "folder.npz").mkdir()
+    with pytest.raises(DataError, match="No such file"):
+        read_array_file(tmp_path / "folder.npz")
+    with pytest.raises(DataError, match=r"ends in \.npy or \.npz"):
+        read_array_file(tmp_path / "x.pt")
+    with zipfile.ZipFile(tmp_path / "empty.npz", "w"):
+        pass
+    with pytest.raises(DataError, match="holds no arrays"):
+        read_array_file(tmp_path / "empty.npz")
+
+
+@pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional header parsing")
+@pytest.mark.parametrize(
+    ("name", "write"), [("x.npy", np.save), ("x.npz", np.savez), ("packed.npz", np.savez_compressed)]
+)
+def test_damage_anywhere_is_a_data_error_or_harmless(tmp_path, rng, name, write):
+    path = tmp_path / name
+    write(path, rng.random((40, 8)))
+    whole = path.read_bytes()
+    refused = 0
+    for trial in range(150):
+        damaged = bytearray(whole)
+        if trial % 2:
+            del damaged[int(rng.integers(len(whole))) :]
+        else:
+            damaged[int(rng.integers(min(len(whole), 200)))] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            read_array_file(path)
+        except DataError:
+            refused += 1
+    assert refused > 75  # every truncation, and most changes of the header
+
+
+@pytest.mark.real_data
+def test_real_video_frames(real_root):
+    data = load_dataset(str(real_root / "frey.npz"))
+    assert (data.name, data.event_shape) == ("frey", (28, 20))
+    assert [len(a) for a in (data.splits[0].train, data.splits[0].valid, data.splits[0].test)] == [1573, 196, 196]
