@@ -162,7 +162,8 @@ class Store:
             return torch.load(path, map_location=device, weights_only=True)
         except Exception as error:
             raise StoreError(
-                f"The checkpoint {path} cannot be read ({type(error).__name__}). Delete it to train again from the start."
+                f"The checkpoint {path} cannot be read ({type(error).__name__}). "
+                "Delete it to train again from the start."
             ) from error
 
     def array_path(self, folder: str, key: str) -> Path:

@@ -34,7 +34,7 @@ def nearest_neighbors(
     """The k nearest reference points of every query, in Euclidean distance.
 
     Candidates are found by float32 matrix products and ranked by differences in float64; a query whose k-th neighbour
-    is closer to the first point left out than the rounding error is searched again in float64.
+    not closer than the first point left out by more than the rounding error is searched again in float64.
 
     Args:
         queries: `[n, d]` (or `[n, ...]`, flattened), tensor or array.
@@ -65,10 +65,26 @@ def _search(block: torch.Tensor, reference: Reference, k: int, max_memory: int) 
     queries = reference.centred_queries(block)
     squared, indices, doubtful = _ranked(block, queries, reference, k, torch.float32, max_memory)
     if bool(doubtful.any()):
-        squared[doubtful], indices[doubtful], _ = _ranked(
-            block[doubtful], queries[doubtful], reference, k, torch.float64, max_memory
+        rows = doubtful.nonzero()[:, 0]
+        squared[rows], indices[rows], doubtful = _ranked(
+            block[rows], queries[rows], reference, k, torch.float64, max_memory
         )
+        for row in rows[doubtful].tolist():  # more equal distances than candidates
+            squared[row], indices[row] = _by_differences(block[row : row + 1], reference, k, max_memory)
     return squared.sqrt(), indices
+
+
+def _by_differences(
+    query: torch.Tensor, reference: Reference, k: int, max_memory: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """All distances of one query, sorted stably."""
+    columns = torch.arange(reference.points.shape[0], device=query.device)
+    width = max(1, max_memory // (32 * query.shape[1]))
+    parts = [
+        exact_squared_distances(query, reference.points, part[None], max_memory)[0] for part in columns.split(width)
+    ]
+    squared, order = torch.cat(parts).sort(stable=True)
+    return squared[:k], order[:k]
 
 
 def _ranked(

@@ -169,7 +169,7 @@ def effective_kernels(
     """How many kernels carry the density of each point: (sum_j w_j)^2 / sum_j w_j^2, w_j the kernel values.
 
     A median near one says that the Parzen estimate is a nearest-neighbour distance in disguise. It needs no new sums:
-    w_j^2 is the kernel of bandwidth s / sqrt 2, so with L(s) = log mean_j w_j the answer is m exp(2 L(s) - L(s/sqrt 2)).
+    w_j^2 is the kernel of bandwidth s / sqrt 2, so with L(s) = log mean_j w_j it is m exp(2 L(s) - L(s / sqrt 2)).
 
     Returns:
         float64 `[n]`, between 1 and m.

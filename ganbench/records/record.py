@@ -42,7 +42,7 @@ class Record:
         traceback: Of a failure that is not the user's; empty otherwise.
         n_samples: Number of samples scored.
         samples_sha256: Of the float32 samples.
-        likelihood: `ganbench.evaluation.Likelihood` as a mapping, under "grid" and "refined"; empty where there is none.
+        likelihood: `ganbench.evaluation.Likelihood` as a mapping, for "grid" and "refined"; empty where there is none.
         nearest_neighbors: `NeighborDistances` of "generated" samples and, for comparison, of "test" examples.
         training: Number of epochs and the metrics of the last.
         provenance: Versions, device, code; see `ganbench.records.provenance`.

@@ -114,7 +114,8 @@ def _notes(frame: pandas.DataFrame, protocol: Protocol, shown: str) -> list[str]
     samples = ", ".join(str(n) for n in sorted(set(done["n_samples"].astype(int))))
     notes = [
         f"Mean log-likelihood of test data in nats, by a Gaussian Parzen window on {samples or 'no'} samples; "
-        f"bandwidth chosen on validation data ({where}). SE: population standard deviation over the square root of the number."
+        f"bandwidth chosen on validation data ({where}). "
+        "SE: population standard deviation over the square root of the number."
     ]
     folds = frame[frame["standard_error_across"] == "folds"].dropna(subset=["standard_error_unbiased"])
     if len(folds):

@@ -1,0 +1,104 @@
+"""Nearest neighbours against a brute-force oracle."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ganbench.errors import UsageError
+from ganbench.metrics import _distances as distances_module
+from ganbench.metrics import nearest_neighbors
+
+
+def _load_oracles():
+    spec = importlib.util.spec_from_file_location("oracles", Path(__file__).parents[1] / "oracles.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+oracles = _load_oracles()
+
+
+@pytest.mark.parametrize("d", [1, 5, 784])
+@pytest.mark.parametrize("k", [1, 3, 20])
+def test_agrees_with_the_oracle(d, k):
+    rng = np.random.default_rng(0)
+    queries, reference = rng.random((30, d)), rng.random((200, d))
+    distances, indices = nearest_neighbors(queries, reference, k)
+    expected_distances, expected_indices = oracles.nearest_neighbors(queries, reference, k)
+    np.testing.assert_allclose(distances, expected_distances, rtol=1e-12)
+    np.testing.assert_array_equal(indices, expected_indices)
+    assert distances.dtype == torch.float64
+    assert indices.dtype == torch.int64
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_a_common_offset_does_not_blur_the_order(offset):
+    """Distances of 1e-3 between points 1e6 away from the origin: float32 products alone cannot tell them apart."""
+    rng = np.random.default_rng(0)
+    reference = offset + 1e-3 * rng.standard_normal((300, 16))
+    queries = offset + 1e-3 * rng.standard_normal((20, 16))
+    distances, indices = nearest_neighbors(queries, reference, 2)
+    expected_distances, expected_indices = oracles.nearest_neighbors(queries, reference, 2)
+    np.testing.assert_array_equal(indices, expected_indices)
+    np.testing.assert_allclose(distances, expected_distances, rtol=1e-9)
+
+
+def test_a_wide_reference_does_not_blur_the_order():
+    """One far point makes float32 too coarse for the others; the search in float64 takes over."""
+    rng = np.random.default_rng(0)
+    reference = np.concatenate([rng.random((500, 8)), np.full((1, 8), 1e6)])
+    queries = rng.random((25, 8))
+    distances, indices = nearest_neighbors(queries, reference, 3)
+    expected_distances, expected_indices = oracles.nearest_neighbors(queries, reference, 3)
+    np.testing.assert_array_equal(indices, expected_indices)
+    np.testing.assert_allclose(distances, expected_distances, rtol=1e-9)
+
+
+def test_copies_are_found_at_distance_zero_and_ties_go_to_the_lower_row():
+    reference = np.random.default_rng(0).random((50, 64), np.float32)
+    twice = np.concatenate([reference, reference])
+    distances, indices = nearest_neighbors(reference, twice, 2)
+    np.testing.assert_array_equal(distances, 0)
+    np.testing.assert_array_equal(indices, np.stack([np.arange(50), np.arange(50, 100)], axis=1))
+
+
+def test_many_equal_points():
+    distances, indices = nearest_neighbors(np.ones((2, 3)), np.zeros((100, 3)), 4)
+    np.testing.assert_allclose(distances, np.sqrt(3))
+    np.testing.assert_array_equal(indices, [[0, 1, 2, 3]] * 2)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (7, 13)])
+def test_blocks_do_not_change_the_result(monkeypatch, rows, columns):
+    rng = np.random.default_rng(0)
+    queries, reference = rng.random((20, 12)), rng.random((101, 12))
+    expected = nearest_neighbors(queries, reference, 3)
+    monkeypatch.setattr(distances_module, "_MAX_ROWS", rows)
+    monkeypatch.setattr(distances_module, "_MAX_COLUMNS", columns)
+    distances, indices = nearest_neighbors(queries, reference, 3)
+    assert torch.equal(indices, expected[1])
+    np.testing.assert_allclose(distances, expected[0], rtol=1e-12)
+
+
+def test_all_reference_points_can_be_asked_for():
+    rng = np.random.default_rng(0)
+    distances, indices = nearest_neighbors(rng.random((3, 2)), rng.random((7, 2)), 7)
+    assert sorted(indices[0].tolist()) == list(range(7))
+    assert bool((distances.diff(dim=1) >= 0).all())
+
+
+@pytest.mark.parametrize("k", [0, 8])
+def test_k_out_of_range_is_refused(k):
+    with pytest.raises(UsageError, match="between 1 and the 7 reference points"):
+        nearest_neighbors(np.zeros((3, 2)), np.zeros((7, 2)), k)
+
+
+def test_dimensions_must_agree():
+    with pytest.raises(UsageError, match="2 dimensions and reference 3"):
+        nearest_neighbors(np.zeros((3, 2)), np.zeros((7, 3)))
