@@ -1,0 +1,129 @@
+"""The floors of the house: what may import what, and how large things may grow."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HARNESS, BASELINES = ROOT / "ganbench", ROOT / "baselines" / "ganbench_baselines"
+
+# room -> floor; a module imports only from its own room and from lower floors
+FLOORS = {
+    "errors": 0,
+    "fingerprint": 0,
+    "model": 0,
+    "minibatches": 0,
+    "seeding": 0,
+    "device": 1,
+    "registry": 1,
+    "datasets": 1,
+    "metrics": 1,
+    "adversarial": 1,
+    "protocols": 2,
+    "evaluation": 2,
+    "records": 3,
+    "experiment": 4,
+    "conformance": 4,
+    "reports": 5,
+    "cli": 6,
+}
+MODEL_PACKAGES = ("ganbench.adversarial", "ganbench_baselines")
+
+
+def modules(root: Path) -> list[Path]:
+    return sorted(root.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """All modules that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room(dotted: str) -> str:
+    return dotted.split(".")[1] if "." in dotted else ""
+
+
+@pytest.mark.parametrize("path", modules(HARNESS), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_go_downwards(path):
+    own = path.relative_to(HARNESS).parts[0].removesuffix(".py")
+    if own in ("__init__", "__main__"):
+        return
+    for name in imported(path):
+        if name.startswith("ganbench.") and room(name) in FLOORS and room(name) != own:
+            assert FLOORS[room(name)] < FLOORS[own], f"{own} imports {name}"
+
+
+def test_every_room_has_a_floor():
+    rooms = {path.relative_to(HARNESS).parts[0].removesuffix(".py") for path in modules(HARNESS)}
+    assert rooms - {"__init__", "__main__"} == set(FLOORS)
+
+
+def test_the_harness_does_not_know_the_models():
+    for path in modules(HARNESS):
+        if "adversarial" not in path.relative_to(HARNESS).parts:
+            offending = [name for name in imported(path) if name.startswith(MODEL_PACKAGES)]
+            assert not offending, f"{path.name} imports {offending}"
+
+
+def test_baselines_use_only_public_names():
+    import ganbench
+
+    for path in modules(BASELINES):
+        for name in imported(path):
+            if name.split(".")[0] == "ganbench":
+                assert name.removeprefix("ganbench.") in ganbench.__all__, f"{path.name} imports {name}"
+
+
+def test_public_names_can_be_imported():
+    import ganbench
+    import ganbench.metrics
+
+    for module in (ganbench, ganbench.metrics):
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize(
+    "code", ["import ganbench", "import ganbench.cli; ganbench.cli._build_parser()", "import ganbench.metrics"]
+)
+def test_light_imports(code):
+    heavy = "torch numpy pandas sklearn scipy torchvision tabulate tqdm"
+    probe = f"{code}\nimport sys\nprint([m for m in {heavy.split()} if m in sys.modules])"
+    output = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"
+
+
+def test_only_the_two_packages_are_importable(tmp_path):
+    probe = (
+        "from importlib.util import find_spec\n"
+        "print([n for n in ('baselines', 'benchmarks', 'tests', 'results') if find_spec(n)],"
+        " all(find_spec(n) for n in ('ganbench', 'ganbench_baselines')))"
+    )
+    command = [sys.executable, "-I", "-c", probe]
+    assert subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout.strip() == "[] True"
+
+
+@pytest.mark.parametrize("root", [HARNESS, BASELINES], ids=["harness", "baselines"])
+def test_nothing_is_too_long_and_nothing_asserts(root):
+    for path in modules(root):
+        text = path.read_text(encoding="utf-8")
+        assert text.count("\n") <= 500, f"{path} has more than 500 lines"
+        for node in ast.walk(ast.parse(text)):
+            assert not isinstance(node, ast.Assert), (
+                f"{path}:{node.lineno} asserts; raise an error that says what to do"
+            )
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                assert length <= 60, f"{path}:{node.lineno} {node.name} has {length} lines"
