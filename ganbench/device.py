@@ -24,7 +24,9 @@ def resolve_device(name: str = "auto") -> str:
         device = torch.device(name)
     except RuntimeError as error:
         raise UsageError(f"Unknown device {name!r}. Accepted: auto, cpu, cuda, cuda:N, mps.") from error
-    missing = (device.type == "cuda" and not torch.cuda.is_available()) or (
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise UsageError(f"Unknown device {name!r}. Accepted: auto, cpu, cuda, cuda:N, mps.")
+    missing = (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()) or (
         device.type == "mps" and not torch.backends.mps.is_available()
     )
     if missing:

@@ -1,7 +1,7 @@
 """Fingerprints: what a cached result depends on, as a hash of its content.
 
 The fingerprint of source code covers the modules of the same top-level package that a module imports, directly or
-through others. Comments, docstrings and layout do not count, nor does the version of Python that reads it.
+through others. Other packages, comments, docstrings and layout do not count, nor does the version of Python.
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ def source_fingerprint(path: Path, module: str) -> str:
 
     Args:
         path: The file of the module.
-        module: Its dotted name; a name without dots (or ending in `.py`) stands alone.
+        module: Its dotted name; a module outside of a package (or named by a path that ends in `.py`) stands alone.
+
+    Raises:
+        SyntaxError: A module is not Python.
     """
     package = module.split(".")[0]
-    if "." not in module or module.endswith(".py"):
+    if module.endswith(".py") or ("." not in module and path.name != "__init__.py"):
         return content_key(_skeleton(ast.parse(path.read_bytes())))
     root = path.parents[module.count(".") - (path.name != "__init__.py")]
     found: dict[str, str] = {}
@@ -52,7 +55,7 @@ def source_fingerprint(path: Path, module: str) -> str:
             continue
         tree = ast.parse(file.read_bytes())
         found[name] = content_key(_skeleton(tree))
-        pending.extend(n for n in _imports(tree, name, package))
+        pending.extend(_imports(tree, name if file.name == "__init__.py" else name.rpartition(".")[0], package))
     return content_key(found)
 
 
@@ -62,9 +65,8 @@ def _module_file(root: Path, package: str, module: str) -> Path | None:
     return next((file for file in [*candidates, base / "__init__.py"] if file.is_file()), None)
 
 
-def _imports(tree: ast.AST, module: str, package: str) -> Iterator[str]:
-    """Names that may be modules of `package`, of the import statements anywhere in a module."""
-    parent = module.rpartition(".")[0]
+def _imports(tree: ast.AST, parent: str, package: str) -> Iterator[str]:
+    """Names that may be modules of `package`, of the import statements anywhere in a module of the package `parent`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -74,7 +76,7 @@ def _imports(tree: ast.AST, module: str, package: str) -> Iterator[str]:
             names = [origin, *(f"{origin}.{alias.name}" for alias in node.names)]
         else:
             continue
-        yield from (name for name in names if name.startswith(f"{package}."))
+        yield from (name for name in names if f"{name}.".startswith(f"{package}."))
 
 
 def _skeleton(node: Any) -> Any:

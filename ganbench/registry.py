@@ -8,14 +8,14 @@ A spec is one of::
     ./my_model.py:MyModel                an attribute of a Python file
     samples.npz                          a file of samples, which is scored and never trained
 
-Everything here but `ModelSource.load` works without importing the model, so that plans and cached runs stay fast.
+Everything here but `ModelSource.load` and `build` works without importing the model, so that plans and cached runs
+stay fast.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import re
 import sys
 import tomllib
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.errors import ModelError, UnknownNameError, UsageError
-from ganbench.fingerprint import file_fingerprint, source_fingerprint
+from ganbench.fingerprint import content_key, file_fingerprint, source_fingerprint
 
 __all__ = ["ENTRY_POINT_GROUP", "ModelSource", "SampleFunction", "find_model", "model_entry_points"]
 
@@ -45,10 +45,10 @@ def find_model(spec: str) -> ModelSource:
 
     Raises:
         UnknownNameError: No installed model has this name.
-        UsageError: The spec is malformed, or the file that it names does not exist.
+        UsageError: The spec is malformed.
     """
     target, settings = _parse_spec(spec)
-    if target.endswith(_SAMPLE_SUFFIXES):
+    if _names_samples(target):
         if settings:
             raise UsageError(f"{spec!r}: a file of samples takes no settings.")
         return ModelSource(spec=target, name=Path(target).stem, target=target)
@@ -61,6 +61,10 @@ def find_model(spec: str) -> ModelSource:
     return ModelSource(spec=spec, name=target, target=points[target].value, settings=settings)
 
 
+def _names_samples(target: str) -> bool:
+    return target.lower().endswith(_SAMPLE_SUFFIXES)
+
+
 def _parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
     match = re.fullmatch(r"\s*([^\[\]]+?)\s*(?:\[(.*)\])?\s*", spec, flags=re.DOTALL)
     if match is None:
@@ -70,7 +74,9 @@ def _parse_spec(spec: str) -> tuple[str, dict[str, Any]]:
         key, equals, value = part.partition("=")
         if not equals or not key.strip().isidentifier():
             raise UsageError(f"Malformed setting {part!r} in {spec!r}. Expected key=value.")
-        settings[key.strip()] = _parse_value(value.strip())
+        if key.strip() in settings:
+            raise UsageError(f"{spec!r} sets {key.strip()!r} twice.")
+        settings[key.strip()] = _parse_value(value.strip(), spec)
     return match[1], settings
 
 
@@ -86,10 +92,14 @@ def _split_outside_brackets(text: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _parse_value(text: str) -> Any:
+def _parse_value(text: str, spec: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except tomllib.TOMLDecodeError as error:
+        if text in ("True", "False"):
+            return text == "True"  # as Python writes them; a string would count as true either way
+        if not text or set(text) & set("[]{}'\"="):
+            raise UsageError(f"The value {text!r} in {spec!r} is neither TOML nor a bare word.") from error
         return text  # a bare word, as in preset=mnist
 
 
@@ -134,7 +144,7 @@ class ModelSource:
     @property
     def is_sample_file(self) -> bool:
         """Whether this is a file of samples."""
-        return ":" not in self.target
+        return _names_samples(self.target)
 
     @cached_property
     def source_file(self) -> Path:
@@ -143,7 +153,7 @@ class ModelSource:
         Raises:
             ModelError: It cannot be found.
         """
-        module = self.target.rpartition(":")[0] or self.target
+        module = self.target if self.is_sample_file else self.target.rpartition(":")[0]
         if module.endswith(".py") or self.is_sample_file:
             path = Path(module)
             if not path.is_file():
@@ -151,17 +161,24 @@ class ModelSource:
             return path
         try:
             found = importlib.util.find_spec(module)
-        except ImportError as error:
-            raise ModelError(f"{self.spec!r}: {module} cannot be found ({error}).") from error
+        except Exception as error:  # it runs the packages above the module, which may fail in any way
+            raise ModelError(f"{self.spec!r}: {module} cannot be found ({type(error).__name__}: {error}).") from error
         if found is None or found.origin is None:
             raise ModelError(f"{self.spec!r}: there is no module {module} in this environment.")
         return Path(found.origin)
 
     def fingerprint(self) -> str:
-        """sha256 of the source that the model consists of, or of the file of samples."""
-        if self.is_sample_file:
-            return file_fingerprint(self.source_file)
-        return source_fingerprint(self.source_file, self.target.rpartition(":")[0])
+        """sha256 of the source that the model consists of, or of the file of samples.
+
+        Raises:
+            ModelError: The source cannot be found, read or parsed.
+        """
+        try:
+            if self.is_sample_file:
+                return file_fingerprint(self.source_file)
+            return source_fingerprint(self.source_file, self.target.rpartition(":")[0])
+        except (OSError, SyntaxError, ValueError) as error:
+            raise ModelError(f"{self.spec!r}: its source cannot be read: {type(error).__name__}: {error}") from error
 
     def presets(self) -> dict[str, Path]:
         """The preset files beside the module, by name."""
@@ -176,8 +193,20 @@ class ModelSource:
             default_preset: The preset that is used when the spec names none; usually the name of the data set.
 
         Raises:
-            UsageError: The model has presets, and none of that name.
+            UsageError: The model has presets, and none of that name; or a value cannot be stored in a record.
         """
+        hyperparameters = self._preset_and_settings(default_preset)
+        for name, value in hyperparameters.items():
+            try:
+                content_key(value)
+            except (TypeError, ValueError) as error:
+                raise UsageError(
+                    f"{self.spec!r}: {name} = {value!r} is not accepted ({error}). "
+                    "Values are finite numbers, strings, booleans, and lists and tables of them."
+                ) from error
+        return hyperparameters
+
+    def _preset_and_settings(self, default_preset: str) -> dict[str, Any]:
         settings = dict(self.settings)
         presets = self.presets()
         chosen = settings.pop("preset", default_preset)
@@ -213,21 +242,31 @@ class ModelSource:
         """Construct the model.
 
         Raises:
-            ModelError: The constructor refuses a hyper-parameter, or a method of the contract is missing.
+            ModelError: The constructor refuses a hyper-parameter or fails, a method of the contract is missing, or a
+                plain function is given hyper-parameters.
         """
         factory = self.load()
-        if not inspect.isclass(factory):
-            return SampleFunction(factory)
+        if not isinstance(factory, type):
+            return _sample_function(self.spec, factory, hyperparameters)
         try:
             model = factory(event_shape, device=device, **hyperparameters)
-        except (TypeError, ValueError) as error:
-            raise ModelError(f"{self.spec!r} cannot be built with {dict(hyperparameters)}: {error}") from error
+        except Exception as error:
+            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise ModelError(f"{self.spec!r} cannot be built with {dict(hyperparameters)}: {reason}") from error
         missing = [
             m for m in ("fit", "sample", "state_dict", "load_state_dict") if not callable(getattr(model, m, None))
         ]
         if missing:
             raise ModelError(f"{self.spec!r} lacks the method {missing[0]}; see the contract in ganbench.model.")
         return model
+
+
+def _sample_function(spec: str, function: Any, hyperparameters: Mapping[str, Any]) -> SampleFunction:
+    if not callable(function):
+        raise ModelError(f"{spec!r} is neither a class nor a function; it is of type {type(function).__name__}.")
+    if hyperparameters:
+        raise ModelError(f"{spec!r} is a function and takes no settings; got {dict(hyperparameters)}.")
+    return SampleFunction(function)
 
 
 def _read_preset(path: Path) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -17,3 +19,44 @@ def real_data() -> Path:
     if not Path(folder).is_dir():
         pytest.skip(f"GANBENCH_DATA names {folder}, which is no folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def toys() -> str:
+    """The file of the toy models; a spec of one is `f"{toys}:PixelwiseGaussian"`."""
+    return str(Path(__file__).parent / "data" / "models.py")
+
+
+@pytest.fixture
+def toy_images(tmp_path) -> str:
+    """A file of small images, cut into train, valid and test."""
+    rng = np.random.default_rng(1)
+    path = tmp_path / "squares.npz"
+    np.savez(path, **{r: rng.random((n, 3, 3), np.float32) for r, n in [("train", 24), ("valid", 8), ("test", 12)]})
+    return str(path)
+
+
+@pytest.fixture
+def toy_protocol(tmp_path, toy_images, toys):
+    """Writes a protocol on the small images, with keys changed (None: left out), and returns its path."""
+
+    def write(**changes) -> str:
+        keys = {
+            "name": "toy",
+            "title": "Toys",
+            "n_samples": 20,
+            "bandwidth_grid": [0.1, 0.2, 0.4, 0.8],
+            "n_neighbor_samples": 5,
+            "models": [f"{toys}:PixelwiseGaussian"],
+            "datasets": f"[{{ name = {json.dumps(toy_images)}, title = 'Squares' }}]",
+        } | changes
+        lines = (
+            f"{key} = {value if key == 'datasets' else json.dumps(value).replace('NaN', 'nan')}"
+            for key, value in keys.items()
+            if value is not None
+        )
+        path = tmp_path / "toy.toml"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        return str(path)
+
+    return write

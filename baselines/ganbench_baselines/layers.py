@@ -35,9 +35,9 @@ class TiedLayer:
     ) -> Self:
         """Zero biases and W ~ U(-r, r) with r = gain · √(6 / (visible + hidden)), on the device of the generator."""
         bound = gain * math.sqrt(6 / (visible + hidden))
-        like = {"dtype": dtype, "device": generator.device}
-        weights = torch.empty(visible, hidden, **like).uniform_(-bound, bound, generator=generator)
-        return cls(weights, torch.zeros(visible, **like), torch.zeros(hidden, **like))
+        weights = torch.empty(visible, hidden, dtype=dtype, device=generator.device)
+        weights.uniform_(-bound, bound, generator=generator)
+        return cls(weights, weights.new_zeros(visible), weights.new_zeros(hidden))
 
     @classmethod
     def from_state(cls, state: Mapping[str, torch.Tensor], device: str | torch.device) -> Self:
@@ -65,5 +65,5 @@ class TiedLayer:
         return torch.addmm(self.visible_bias, hidden, self.weights.T).sigmoid_()
 
     def set_marginal_bias(self, visible: torch.Tensor, clip: float) -> None:
-        """Set b to the logit of the mean of `visible`, clipped to [clip, 1 - clip]: the best constant reconstruction."""
+        """Set b to the logit of the mean of `visible` clipped to [clip, 1 - clip]: the best constant reconstruction."""
         self.visible_bias.copy_(torch.logit(visible.mean(0), eps=clip))

@@ -103,7 +103,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         self.total_epochs = sum(self.epochs)
         self.epoch = 0
         self.layers: list[Layer] = []
-        self.velocity: TiedLayer | None = None
+        self.velocity = TiedLayer(torch.empty(0), torch.empty(0), torch.empty(0))
 
     def fit(self, train: torch.Tensor, *, generator: torch.Generator) -> Iterator[dict[str, float]]:
         """Train, as `ganbench.model` says; the mapping has the layer (from 0), its learning rate and its errors.
@@ -133,7 +133,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         return {
             "epoch": self.epoch,
             "layers": [layer.state() for layer in self.layers],
-            "velocity": self.velocity.state() if self.velocity else {},
+            "velocity": self.velocity.state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -147,7 +147,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         if layers and sizes != self._sizes():
             raise ValueError(f"The state has layers of sizes {sizes}; this model has {self._sizes()}.")
         self.epoch, self.layers = int(state["epoch"]), layers
-        self.velocity = TiedLayer.from_state(state["velocity"], self.device) if state["velocity"] else None
+        self.velocity = TiedLayer.from_state(state["velocity"], self.device)
 
     def _trained_layers(self) -> list[Layer]:
         """The layers with at least one epoch of training, from the lowest up.

@@ -67,7 +67,7 @@ def _build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, module_name in _COMMANDS.items():
         module = importlib.import_module(f"ganbench.cli.{module_name}")
-        summary = module.__doc__.splitlines()[0].rstrip(".")
+        summary = (module.__doc__ or "").splitlines()[0].rstrip(".")
         command = commands.add_parser(name, help=summary, description=module.__doc__, allow_abbrev=False)
         module.add_arguments(command)
         command.set_defaults(run=module.run)

@@ -8,18 +8,18 @@ from pathlib import Path
 
 from ganbench.experiment.plan import Cell, ExperimentRequest, plan_cells
 from ganbench.experiment.store import Store
-from ganbench.records.record import Record
+from ganbench.records.record import Place, Record
 
 __all__ = ["Outcome", "run_experiment"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Cells and their records, in the order of the plan, and the keys of those that were run now."""
+    """Cells and their records, in the order of the plan, and the places of those that were run now."""
 
     cells: list[Cell]
     records: list[Record]
-    new: frozenset[str]
+    new: frozenset[Place]
     store: Store
 
     @property
@@ -34,20 +34,22 @@ def run_experiment(request: ExperimentRequest, results: Path, *, device: str, jo
     store.prepare()
     with store.exclusively():
         cells = plan_cells(request)
-        stored = {cell.record_key: record for cell in cells if (record := cell.stored_record(store))}
-        pending = [cell for cell in cells if cell.record_key not in stored]
+        stored = [record for cell in cells if (record := cell.stored_record(store))]
+        places = {record.place for record in stored}
+        pending = [cell for cell in cells if cell.place not in places]
         if not quiet:
             print(describe_plan(request, cells, pending), file=sys.stderr)
-        records = stored | _run(request, pending, store, device=device, jobs=jobs, quiet=quiet)
-    new = frozenset(cell.record_key for cell in pending)
-    return Outcome(cells, [records[cell.record_key] for cell in cells], new, store)
+        ran = _run(request, pending, store, device=device, jobs=jobs, quiet=quiet)
+    records = {record.place: record for record in stored + ran}
+    new = frozenset(cell.place for cell in pending)
+    return Outcome(cells, [records[cell.place] for cell in cells], new, store)
 
 
 def _run(
     request: ExperimentRequest, pending: list[Cell], store: Store, *, device: str, jobs: int, quiet: bool
-) -> dict[str, Record]:
+) -> list[Record]:
     if not pending:
-        return {}  # nothing to run: torch is not even imported
+        return []  # nothing to run: torch is not even imported
     from ganbench.cli.progress import ProgressBars
     from ganbench.device import resolve_device
     from ganbench.experiment.run import run_cells, run_cells_in_parallel
@@ -56,8 +58,8 @@ def _run(
     bars = ProgressBars(len(pending), quiet=quiet, shown=request.protocol.bandwidth_shown)
     try:
         if jobs > 1:
-            return {r.key: r for r in run_cells_in_parallel(pending, request, store, resolved, jobs, bars)}
-        return {r.key: r for r in run_cells(pending, store, resolved, bars)}
+            return list(run_cells_in_parallel(pending, request, store, resolved, jobs, bars))
+        return list(run_cells(pending, store, resolved, bars))
     finally:
         bars.close()
 

@@ -7,6 +7,7 @@ row with its reason. Tables go to DIR/tables, pictures of samples to DIR/sheets.
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
 from ganbench.cli import options
@@ -60,19 +61,22 @@ def run(arguments: argparse.Namespace) -> int:
     )
     _write_sheets(outcome, protocol)
     print(_write_tables(outcome, protocol, "json" if arguments.json else "text"), end="")
+    for record in (record for record in outcome.records if record.status == "failed"):
+        print(f"ganbench: {' '.join(map(str, record.place))} failed: {record.reason}", file=sys.stderr)
     return outcome.exit_code
 
 
 def _write_tables(outcome: Outcome, protocol: Protocol, printed: str) -> str:
     """Write the table in every format; return the one that is printed."""
-    from ganbench.experiment.store import write_atomically
+    from ganbench.experiment.store import file_name, write_atomically
     from ganbench.records.frame import likelihood_frame
     from ganbench.reports.table1 import FORMATS, render_table, suffix
 
     frame = likelihood_frame(outcome.records, protocol)
     texts = {format: render_table(frame, protocol, format) for format in FORMATS}
     for format, text in texts.items():
-        write_atomically(outcome.store.root / "tables" / f"{protocol.name}.{suffix(format)}", text.encode())
+        path = outcome.store.root / "tables" / f"{file_name(protocol.name)}.{suffix(format)}"
+        write_atomically(path, text.encode())
     return next(text for format, text in texts.items() if format == printed)
 
 
@@ -83,7 +87,7 @@ def _write_sheets(outcome: Outcome, protocol: Protocol) -> None:
         place = (cell.plan.name, cell.model.spec)
         if record.status == "done" and place not in seen:
             seen.add(place)
-            _write_sheet(outcome, cell, new=record.key in outcome.new)
+            _write_sheet(outcome, cell, new=record.place in outcome.new)
 
 
 def _write_sheet(outcome: Outcome, cell: Cell, *, new: bool) -> None:

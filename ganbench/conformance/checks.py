@@ -55,7 +55,7 @@ Check = Callable[[Subject], None]
 
 def run_epochs(model: Any, subject: Subject, generator: torch.Generator, epochs: int) -> list[Mapping[str, float]]:
     """Ask `fit` for at most `epochs` epochs."""
-    metrics = []
+    metrics: list[Mapping[str, float]] = []
     iterator = model.fit(subject.train, generator=generator)
     while len(metrics) < epochs:
         try:

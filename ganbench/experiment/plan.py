@@ -14,11 +14,11 @@ from typing import Any
 
 from ganbench.datasets import Dataset, Split, dataset_names, load_dataset
 from ganbench.datasets.files import is_array_file
-from ganbench.errors import DataError, UsageError
+from ganbench.errors import DataError, UnknownNameError, UsageError
 from ganbench.experiment.store import Store
 from ganbench.fingerprint import content_key
 from ganbench.protocols import DatasetPlan, Protocol
-from ganbench.records.record import Record
+from ganbench.records.record import Place, Record
 from ganbench.registry import ModelSource, find_model
 from ganbench.seeding import derive_seed
 
@@ -61,6 +61,11 @@ class Cell:
     dataset: Dataset | None = field(repr=False)
     split: Split | None = field(repr=False)
     problem: str = ""
+
+    @property
+    def place(self) -> Place:
+        """What tells the cell apart from the others; its record has the same."""
+        return (self.plan.name, self.model.spec, self.fold, self.seed)
 
     @cached_property
     def hyperparameters(self) -> dict[str, Any]:
@@ -119,7 +124,8 @@ def plan_cells(request: ExperimentRequest) -> list[Cell]:
         raise UsageError(f"The number of seeds must be at least 1; got {request.seeds}.")
     cells: list[Cell] = []
     for plan in _dataset_plans(request):
-        models = [find_model(spec) for spec in request.models or plan.models or request.protocol.models]
+        specs = request.models or plan.models or request.protocol.models
+        models = [find_model(spec) for spec in dict.fromkeys(specs)]
         dataset, problem = _load(plan.name, request.data_root, request.download)
         splits: Sequence[Split | None] = dataset.splits if dataset else [None]
         for model in models:
@@ -134,16 +140,19 @@ def plan_cells(request: ExperimentRequest) -> list[Cell]:
 
 def _dataset_plans(request: ExperimentRequest) -> list[DatasetPlan]:
     if request.datasets:
-        return [_dataset_plan(request.protocol, name) for name in request.datasets]
+        return [_dataset_plan(request.protocol, name) for name in dict.fromkeys(request.datasets)]
     return [plan for plan in request.protocol.datasets if plan.default]
 
 
 def _dataset_plan(protocol: Protocol, name: str) -> DatasetPlan:
     """The protocol's plan of a data set; for any other data set that can be loaded, the protocol's defaults."""
     planned = {plan.name for plan in protocol.datasets}
-    if name not in planned and (name in dataset_names() or is_array_file(name)):
+    if name in planned:
+        return protocol.dataset_plan(name)
+    if name in dataset_names() or is_array_file(name):
         return DatasetPlan(name=name, title=Path(name).stem)
-    return protocol.dataset_plan(name)
+    hint = "A file of your own is named by its path, ending in .npy or .npz."
+    raise UnknownNameError("dataset", name, planned.union(dataset_names()), hint)
 
 
 def _load(name: str, root: str | Path | None, download: bool) -> tuple[Dataset | None, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from ganbench.experiment.progress import Progress, Silence
 from ganbench.experiment.store import Store
 from ganbench.experiment.training import TrainedModel, train_model
 from ganbench.records.provenance import collect_provenance
-from ganbench.records.record import Record
+from ganbench.records.record import Place, Record
 from ganbench.seeding import torch_generator
 
 __all__ = ["run_cells", "run_cells_in_parallel"]
@@ -50,13 +51,13 @@ def run_cells_in_parallel(
 
     Cells that share a training stay in one process. Records come in the order in which they are finished.
     """
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[Place]] = {}
     for cell in cells:
-        groups.setdefault(cell.train_key or cell.record_key, []).append(cell.record_key)
+        groups.setdefault(cell.train_key or cell.record_key, []).append(cell.place)
     threads = max(1, (os.cpu_count() or 1) // jobs)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        futures = [pool.submit(_run_group, request, keys, store, device, threads) for keys in groups.values()]
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
+        futures = [pool.submit(_run_group, request, places, store, device, threads) for places in groups.values()]
         try:
             for future in as_completed(futures):
                 for record in future.result():
@@ -67,14 +68,26 @@ def run_cells_in_parallel(
             raise
 
 
+def _end_with_parent() -> None:
+    """In a worker: end when the parent is killed, lest orphans go on beside the run that is started next."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _run_group(
-    request: ExperimentRequest, keys: Sequence[str], store: Store, device: str, threads: int
+    request: ExperimentRequest, places: Sequence[Place], store: Store, device: str, threads: int
 ) -> list[Record]:
-    """In a worker: plan again (arrays are not sent between processes) and run the cells of the given keys."""
+    """In a worker: plan again (arrays are not sent between processes) and run the cells of the given places."""
     import torch
 
     torch.set_num_threads(threads)
-    cells = [cell for cell in plan_cells(request) if cell.record_key in keys]
+    cells = [cell for cell in plan_cells(request) if cell.place in places]
     return list(run_cells(cells, store, device, Silence()))
 
 
@@ -202,11 +215,12 @@ def _neighbors(cell: Cell, samples: np.ndarray, store: Store, device: str) -> di
     n, train = cell.protocol.n_neighbor_samples, cell.split.train
     summary, distances, indices = nearest_neighbor_distances(generated=samples[:n], train=train, device=device)
     test, _, _ = nearest_neighbor_distances(generated=cell.split.test[:n], train=train, device=device)
+    pictured = min(_PICTURED, len(indices))
     store.write_arrays(
         "neighbors",
         cell.record_key,
-        generated=samples[:_PICTURED],
-        nearest=train[indices[:_PICTURED]],
-        distances=distances[:_PICTURED],
+        generated=samples[:pictured],
+        nearest=train[indices[:pictured]],
+        distances=distances[:pictured],
     )
     return {"generated": as_dict(summary), "test": as_dict(test)}

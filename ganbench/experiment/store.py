@@ -25,22 +25,28 @@ from typing import Any
 import numpy as np
 
 from ganbench.errors import StoreError
+from ganbench.fingerprint import content_key
 from ganbench.records.record import Record, read_record
 
-__all__ = ["Store", "write_atomically"]
+__all__ = ["Store", "file_name", "write_atomically"]
 
 
 _TEMPORARY = ".ganbench-unfinished-"
+_LONGEST_NAME = 120
 _FOLDERS = ("records", "samples", "neighbors", "checkpoints", "tables", "sheets")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a kill at any moment, finds the old one or the new one.
 
+    A file that has this content already is left as it is.
+
     Raises:
         StoreError: The file cannot be written.
     """
     try:
+        if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
         try:
@@ -60,8 +66,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         ) from error
 
 
-def _file_name(text: str) -> str:
-    return re.sub(r"[^\w.\-=,\[\]]+", "_", text)
+def file_name(text: str) -> str:
+    """A name as that of a file; one that has to be changed gets a hash, so that no two share a file."""
+    name = re.sub(r"[^\w.\-=,\[\]]+", "_", text).lstrip(".")[:_LONGEST_NAME]
+    return name if name == text else f"{name}-{content_key(text)[:8]}"
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,18 @@ class Store:
         probe = self.root / ".writable"
         write_atomically(probe, b"")
         probe.unlink(missing_ok=True)
+
+    def _remove_leftovers(self) -> None:
+        """Remove the unfinished files of killed runs; without the lock they might be those of a run that goes on."""
         for folder in _FOLDERS:
-            for leftover in self.root.glob(f"{folder}/**/{_TEMPORARY}*"):  # of a run that was killed
+            for leftover in self.root.glob(f"{folder}/**/{_TEMPORARY}*"):
                 leftover.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def exclusively(self) -> Iterator[None]:
         """Hold the folder for one run at a time; the lock goes with the process, however it ends.
+
+        Whatever a killed run left unfinished is removed.
 
         Raises:
             StoreError: Another process holds it.
@@ -95,19 +108,20 @@ class Store:
         except ImportError:  # no advisory locks on this system
             yield
             return
-        with open(self.root / ".lock", "w", encoding="ascii") as lock:
+        with open(self.root / ".lock", "a", encoding="ascii") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise StoreError(
                     f"Another run is using {self.root}. Wait for it, or choose another --results."
                 ) from error
+            self._remove_leftovers()
             yield
 
     def record_path(self, protocol: str, dataset: str, model_spec: str, fold: str, seed: int) -> Path:
         """Where the record of a cell lies."""
-        parts = (_file_name(protocol), _file_name(dataset), _file_name(model_spec))
-        return self.root.joinpath("records", *parts, f"{_file_name(fold)}-seed{seed}.json")
+        parts = (file_name(protocol), file_name(dataset), file_name(model_spec))
+        return self.root.joinpath("records", *parts, f"{file_name(fold)}-seed{seed}.json")
 
     def write_record(self, record: Record) -> None:
         """Store a record in its place, over an earlier one of the same cell."""
@@ -129,7 +143,7 @@ class Store:
 
     def records(self, protocol: str | None = None) -> Iterator[Record]:
         """All records, or those of a protocol, in the order of their paths."""
-        folder = self.root / "records" / (_file_name(protocol) if protocol else "")
+        folder = self.root / "records" / (file_name(protocol) if protocol else "")
         for path in sorted(folder.rglob("*.json")):
             record = self.read_record(path)
             if record is not None:
@@ -184,9 +198,9 @@ class Store:
         """
         path = self.array_path(folder, key)
         try:
-            with np.load(path, allow_pickle=False) as archive:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 return dict(archive)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
             raise StoreError(f"{path} cannot be read ({error}). Delete the file to make it again.") from error

@@ -45,8 +45,8 @@ def train_model(cell: Cell, store: Store, device: str, progress: Progress) -> Tr
     """Train the model of a cell, or go on from its checkpoint, or take it from a complete one.
 
     Raises:
-        ModelError: The model cannot be built, or training fails.
-        StoreError: A checkpoint cannot be read or written.
+        ModelError: The model cannot be built, or training diverges.
+        StoreError: A checkpoint cannot be read or written, or does not fit the model.
     """
     import torch
 
@@ -54,8 +54,10 @@ def train_model(cell: Cell, store: Store, device: str, progress: Progress) -> Tr
         raise ModelError(cell.problem)
     model = cell.model.build(cell.dataset.event_shape, device, cell.hyperparameters)
     generator = torch_generator(cell.seed_for("train"), device)
-    state = store.read_checkpoint(cell.train_key, device) or _fresh_state(device)
-    if state["epochs"] or state["complete"]:
+    state = store.read_checkpoint(cell.train_key, device)
+    if state is None:
+        state = _fresh_state(device)
+    else:
         _restore(model, generator, state, cell, store)
     if not state["complete"]:
         train = torch.from_numpy(cell.split.train).to(device)
@@ -70,6 +72,8 @@ def _fresh_state(device: str) -> dict[str, Any]:
 
 def _restore(model: Any, generator: Any, state: dict[str, Any], cell: Cell, store: Store) -> None:
     try:
+        if state["format"] != CHECKPOINT_FORMAT:
+            raise ValueError(f"it has format {state['format']}, expected {CHECKPOINT_FORMAT}")
         model.load_state_dict(state["model"])
         generator.set_state(state["generator"].cpu())
     except Exception as error:

@@ -6,13 +6,15 @@ published values do not. Records of different fingerprints are never put into on
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ganbench.errors import DataError, UnknownNameError, UsageError
+from ganbench.errors import DataError, UnknownNameError
 from ganbench.fingerprint import content_key
 
 __all__ = ["SCORING_VERSION", "DatasetPlan", "Protocol", "Published", "load_protocol", "protocol_names"]
@@ -24,6 +26,8 @@ SCORING_VERSION = 1
 """
 
 _ACROSS = ("examples", "folds")
+_SHOWN = ("grid", "refined")
+_PLAIN: dict[str, Any] = {"str": str, "int": int, "bool": bool, "float": (int, float)}
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,9 @@ class Protocol:
         return self.titles.get(name, name)
 
 
+_TABLES = {"tuple[DatasetPlan, ...]": DatasetPlan, "tuple[Published, ...]": Published}
+
+
 def protocol_names() -> list[str]:
     """The protocols that ship with ganbench."""
     return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
@@ -152,54 +159,75 @@ def load_protocol(name: str) -> Protocol:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DataError(f"The protocol {path} cannot be read: {error}") from error
     try:
-        protocol = _build(content)
-    except (TypeError, ValueError, KeyError) as error:
-        raise DataError(f"The protocol {path} is not valid: {error}") from error
-    _validate(protocol, path)
+        protocol = _from_table(Protocol, content)
+        _validate(protocol)
+    except ValueError as error:
+        raise DataError(f"The protocol {path} is not valid: {error}.") from error
     return protocol
 
 
-def _build(content: dict[str, Any]) -> Protocol:
-    grid = content.pop("bandwidth_grid")
-    return Protocol(
-        bandwidth_grid=_expand_grid(grid),
-        datasets=tuple(_from_table(DatasetPlan, table) for table in content.pop("datasets")),
-        published=tuple(_from_table(Published, table) for table in content.pop("published", [])),
-        models=tuple(content.pop("models")),
-        **content,
-    )
+def _from_table(kind: Any, table: Any) -> Any:
+    """Build a dataclass from a TOML table, each value checked against the annotation of its field."""
+    if not isinstance(table, dict):
+        raise ValueError(f"expected a table of {kind.__name__}; got {table!r}")
+    known = {f.name: f for f in fields(kind)}
+    for name in table:
+        if name not in known:
+            raise ValueError(f"unknown key {name!r} in {kind.__name__}; accepted: {', '.join(known)}")
+    for name, f in known.items():
+        if name not in table and f.default is MISSING and f.default_factory is MISSING:
+            raise ValueError(f"{kind.__name__} lacks the key {name!r}")
+    return kind(**{name: _convert(name, str(known[name].type), value) for name, value in table.items()})
 
 
-def _from_table(kind: Any, table: dict[str, Any]) -> Any:
-    unknown = set(table) - {f.name for f in fields(kind)}
-    if unknown:
-        raise ValueError(f"unknown key {sorted(unknown)[0]!r} in a table of {kind.__name__}")
-    if "bandwidth_grid" in table:
-        table["bandwidth_grid"] = _expand_grid(table["bandwidth_grid"])
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+def _convert(name: str, annotation: str, value: Any) -> Any:
+    if annotation in _TABLES:
+        _demand(isinstance(value, list), name, "a list of tables", value)
+        return tuple(_from_table(_TABLES[annotation], table) for table in value)
+    if annotation == "tuple[float, ...]":
+        return _expand_grid(name, value)
+    if annotation == "tuple[str, ...]":
+        _demand(isinstance(value, list) and all(isinstance(v, str) for v in value), name, "a list of strings", value)
+        return tuple(value)
+    expected = _PLAIN.get(annotation, dict)
+    is_wrong_boolean = isinstance(value, bool) and expected is not bool  # to Python a boolean is an integer
+    _demand(isinstance(value, expected) and not is_wrong_boolean, name, f"of type {annotation}", value)
+    return value
 
 
-def _expand_grid(grid: Any) -> tuple[float, ...]:
-    """A list as it stands, or {start, stop, count}: evenly spaced in the logarithm."""
-    if isinstance(grid, list):
-        return tuple(sorted(float(s) for s in grid))
-    start, stop, count = float(grid["start"]), float(grid["stop"]), int(grid["count"])
-    return tuple(start * (stop / start) ** (i / (count - 1)) for i in range(count))
+def _expand_grid(name: str, grid: Any) -> tuple[float, ...]:
+    """A list, ascending, or {start, stop, count}: evenly spaced in the logarithm."""
+    accepted = "positive numbers, or { start, stop, count } with 0 < start < stop and count >= 2"
+    try:
+        if isinstance(grid, list):
+            values = tuple(sorted(map(float, grid)))
+        else:
+            start, stop, count = float(grid["start"]), float(grid["stop"]), int(grid["count"])
+            _demand(0 < start < stop and len(grid) == 3, name, accepted, grid)
+            values = tuple(start * (stop / start) ** (i / (count - 1)) for i in range(count))
+    except (TypeError, KeyError, ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"{name} must be {accepted}; got {grid!r}") from error
+    _demand(bool(values) and all(0 < v < math.inf for v in values), name, accepted, grid)
+    return values
 
 
-def _validate(protocol: Protocol, path: Path) -> None:
-    for grid in (protocol.bandwidth_grid, *(d.bandwidth_grid for d in protocol.datasets if d.bandwidth_grid)):
-        if not grid or min(grid) <= 0:
-            raise DataError(f"{path}: bandwidth_grid must hold positive numbers; got {grid}.")
-    if protocol.n_samples < 1:
-        raise DataError(f"{path}: n_samples must be at least 1; got {protocol.n_samples}.")
-    if protocol.bandwidth_shown not in ("grid", "refined"):
-        raise DataError(f"{path}: bandwidth_shown must be 'grid' or 'refined'; got {protocol.bandwidth_shown!r}.")
-    if protocol.bandwidth_shown == "refined" and protocol.refinement_steps < 2:
-        raise DataError(
-            f"{path}: bandwidth_shown = 'refined' needs refinement_steps >= 2; got {protocol.refinement_steps}."
-        )
+def _validate(protocol: Protocol) -> None:
+    searched = protocol.bandwidth_shown == "refined"
+    _demand(bool(re.fullmatch(r"[\w.\-]+", protocol.name)), "name", "letters, digits, '.', '-' or '_'", protocol.name)
+    _demand(protocol.n_samples >= 1, "n_samples", "at least 1", protocol.n_samples)
+    _demand(protocol.n_neighbor_samples >= 1, "n_neighbor_samples", "at least 1", protocol.n_neighbor_samples)
+    _demand(protocol.bandwidth_shown in _SHOWN, "bandwidth_shown", f"one of {_SHOWN}", protocol.bandwidth_shown)
+    least = "at least 2 where bandwidth_shown is 'refined', otherwise 0 or more"
+    _demand(protocol.refinement_steps >= 2 * searched, "refinement_steps", least, protocol.refinement_steps)
+    names = [plan.name for plan in protocol.datasets]
+    _demand(bool(names) and len(set(names)) == len(names), "datasets", "at least one, each name once", names)
     for plan in protocol.datasets:
-        for across in plan.standard_error_across:
-            if across not in _ACROSS:
-                raise UsageError(f"{path}: standard_error_across must be of {_ACROSS}; got {across!r}.")
+        across = plan.standard_error_across
+        named = f"standard_error_across of {plan.name!r}"
+        _demand(bool(across) and set(across) <= set(_ACROSS), named, f"some of {_ACROSS}", across)
+        _demand(plan.validation_limit >= 0, f"validation_limit of {plan.name!r}", "0 or more", plan.validation_limit)
+
+
+def _demand(condition: bool, name: str, accepted: str, value: Any) -> None:
+    if not condition:
+        raise ValueError(f"{name} must be {accepted}; got {value!r}")

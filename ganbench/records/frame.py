@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganbench.errors import StoreError
+from ganbench.errors import StoreError, UsageError
 from ganbench.metrics.standard_error import MeanWithError, mean_with_error
 from ganbench.protocols import DatasetPlan, Protocol
 from ganbench.records.record import Record
@@ -50,11 +50,14 @@ def likelihood_frame(records: Iterable[Record], protocol: Protocol, bandwidth: s
         bandwidth: "grid" or "refined"; the protocol's choice unless given.
 
     Raises:
+        UsageError: The refined bandwidth is asked for, and the protocol does not search for it.
         StoreError: Records of one data set come from different settings of the protocol, or different data.
     """
     import pandas
 
     shown = bandwidth or protocol.bandwidth_shown
+    if shown == "refined" and not protocol.refinement_steps:
+        raise UsageError(f"Protocol {protocol.name!r} has no refined bandwidth; only that of the grid can be shown.")
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         groups.setdefault((record.dataset, record.model_spec), []).append(record)
@@ -66,7 +69,8 @@ def likelihood_frame(records: Iterable[Record], protocol: Protocol, bandwidth: s
         if (plan := plans.get(dataset, DatasetPlan(name=dataset))).likelihood
         for row in _rows(group, plan, protocol, shown)
     ]
-    return pandas.DataFrame(rows, columns=[*COLUMNS, "standard_error_unbiased", "at_edge", "reason"])
+    frame = pandas.DataFrame(rows, columns=[*COLUMNS, "standard_error_unbiased", "at_edge", "reason"])
+    return frame.astype({"n_test": "Int64", "n_samples": "Int64"})  # whole numbers even where a failed row has none
 
 
 def _check_comparable(groups: dict[tuple[str, str], list[Record]]) -> None:
@@ -112,7 +116,8 @@ def _first_fold(group: Sequence[Record]) -> str:
 
 def _common(group: Sequence[Record], protocol: Protocol, across: str, seeds: Sequence[int]) -> dict[str, Any]:
     record = group[0]
-    published = protocol.find_published(record.model, record.dataset)
+    # By the spec: a user's file or class may well be called what a published model is called.
+    published = protocol.find_published(record.model_spec.partition("[")[0].strip(), record.dataset)
     return {
         "protocol": record.protocol,
         "model": record.model_spec,
@@ -125,7 +130,7 @@ def _common(group: Sequence[Record], protocol: Protocol, across: str, seeds: Seq
 
 
 def _numbers(done: Sequence[Record], across: str, shown: str) -> dict[str, Any]:
-    scores = [record.likelihood.get(shown) or record.likelihood["grid"] for record in done]
+    scores = [record.likelihood[shown] for record in done]
     summary = _summary(done, scores, across)
     tested = {record.fold: len(score["log_likelihoods"]) for record, score in zip(done, scores, strict=True)}
     return {

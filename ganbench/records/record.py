@@ -13,11 +13,14 @@ from typing import Any
 
 from ganbench.errors import StoreError
 
-__all__ = ["SCHEMA_VERSION", "Record", "read_record"]
+__all__ = ["SCHEMA_VERSION", "Place", "Record", "read_record"]
 
 # History of the format. A reader refuses a newer version by name.
 #   1: first format.
 SCHEMA_VERSION = 1
+
+Place = tuple[str, str, str, int]
+"""Data set, model, fold and seed: what tells the cells of a protocol apart."""
 
 _STATUSES = ("done", "failed")
 
@@ -79,6 +82,11 @@ class Record:
             raise ValueError(
                 f"a record has a reason exactly when it failed; status {self.status!r}, reason {self.reason!r}"
             )
+
+    @property
+    def place(self) -> Place:
+        """The cell that this is the outcome of."""
+        return (self.dataset, self.model_spec, self.fold, self.seed)
 
     def to_json(self) -> str:
         """The record as strict JSON with sorted keys, lists of numbers on one line."""

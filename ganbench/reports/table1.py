@@ -20,6 +20,10 @@ FORMATS: tuple[TableFormat, ...] = ("text", "markdown", "latex", "csv", "json")
 
 _SUFFIX = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 _TABULATE = {"text": "simple", "markdown": "github", "latex": "latex_raw"}
+_LATEX = str.maketrans(
+    {character: f"\\{character}" for character in "&%#_${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
+)
 _ACROSS = {"examples": "test examples", "folds": "folds", "seeds": "seeds"}
 
 
@@ -48,12 +52,13 @@ def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableForma
 
 
 def _json_rows(frame: pandas.DataFrame) -> list[dict[str, Any]]:
-    return [{key: _json_value(value) for key, value in row.items()} for row in frame.to_dict("records")]
+    return [{str(key): _json_value(value) for key, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _json_value(value: Any) -> Any:
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    import pandas
+
+    return None if pandas.isna(value) else value.item() if hasattr(value, "item") else value
 
 
 def _readable(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, shown: str) -> str:
@@ -63,10 +68,10 @@ def _readable(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, 
     heads = ["Model"]
     for dataset, across in columns:
         title = _dataset_title(protocol, dataset)
-        heads.append(f"{title}, measured {_pm(format)} SE across {_ACROSS[across]}")
+        heads.append(f"{title}, measured ± SE across {_ACROSS[across]}")
         if _has_published(frame, dataset):
             heads.append(f"{title}, published")
-    rows = [_row(frame, protocol, format, model, columns) for model in dict.fromkeys(frame["model"])]
+    rows = [_row(frame, protocol, model, columns) for model in dict.fromkeys(frame["model"])]
     # numbers are strings already: tabulate must not reformat them
     table = tabulate(
         [[_escape(cell, format) for cell in row] for row in rows],
@@ -79,33 +84,31 @@ def _readable(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, 
     return f"{title}\n\n{table}\n\n{notes}\n"
 
 
-def _row(
-    frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, model: str, columns: Sequence[tuple[str, str]]
-) -> list[str]:
+def _row(frame: pandas.DataFrame, protocol: Protocol, model: str, columns: Sequence[tuple[str, str]]) -> list[str]:
     cells = [_model_title(protocol, model)]
     for dataset, across in columns:
         chosen = frame[
             (frame["model"] == model) & (frame["dataset"] == dataset) & (frame["standard_error_across"] == across)
         ]
         row = chosen.iloc[0] if len(chosen) else None
-        cells.append("-" if row is None else _measured(row, format))
+        cells.append("-" if row is None else _measured(row))
         if _has_published(frame, dataset):
-            cells.append("-" if row is None else _published(row, format))
+            cells.append("-" if row is None else _published(row))
     return cells
 
 
-def _measured(row: Any, format: TableFormat) -> str:
+def _measured(row: Any) -> str:
     if row["status"] == "failed":
         return "failed"
     edge = " [edge]" if row["at_edge"] else ""
     partial = "" if row["status"] == "done" else " [partial]"
-    return f"{row['mean_log_likelihood']:.1f} {_pm(format)} {row['standard_error']:.1f}{edge}{partial}"
+    return f"{row['mean_log_likelihood']:.1f} ± {row['standard_error']:.1f}{edge}{partial}"
 
 
-def _published(row: Any, format: TableFormat) -> str:
+def _published(row: Any) -> str:
     if math.isnan(row["published_mean"]):
         return "-"
-    return f"{row['published_mean']:g} {_pm(format)} {row['published_standard_error']:g}"
+    return f"{row['published_mean']:g} ± {row['published_standard_error']:g}"
 
 
 def _notes(frame: pandas.DataFrame, protocol: Protocol, shown: str) -> list[str]:
@@ -147,18 +150,12 @@ def _has_published(frame: pandas.DataFrame, dataset: str) -> bool:
     return bool(frame.loc[frame["dataset"] == dataset, "published_mean"].notna().any())
 
 
-def _pm(format: TableFormat) -> str:
-    return r"$\pm$" if format == "latex" else "±"
-
-
 def _note(text: str, format: TableFormat) -> str:
+    text = " ".join(text.split())  # a reason may have several lines, and a comment is one
     return f"% {text}" if format == "latex" else text
 
 
 def _escape(text: str, format: TableFormat) -> str:
     if format == "markdown":
         return text.replace("|", r"\|")
-    if format == "latex":
-        for character in "&%#_":
-            text = text.replace(character, f"\\{character}")
-    return text
+    return text.translate(_LATEX) if format == "latex" else text

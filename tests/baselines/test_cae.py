@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn.functional import binary_cross_entropy
-
 from ganbench_baselines.cae.layer import ContractiveLayer
 from ganbench_baselines.cae.model import StackedContractiveAutoEncoder
 from ganbench_baselines.cae.sampling import decode, encode, jacobian_product, walk
+from torch.nn.functional import binary_cross_entropy
 
 
 def random_layer(visible: int, hidden: int, seed: int) -> ContractiveLayer:
@@ -110,7 +109,7 @@ def test_walks_start_at_training_images():
     images = torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(1))
     model = tiny(step_size=0.0)
     train(model, images)
-    starts = model.state_dict()["starts"][0]
+    starts = model.state_dict()["starts"]
     assert len(starts) == 3
     assert (torch.cdist(starts, images.flatten(1)).amin(1) == 0).all()
     # without noise a step is a reconstruction
@@ -132,7 +131,7 @@ def test_the_jacobian_option_reaches_the_input():
         model = tiny(jacobian=jacobian, step_size=50.0)
         train(model, images)
         drawn[jacobian] = model.sample(3, generator=torch.Generator().manual_seed(2)).flatten(1)
-        starts = model.state_dict()["starts"][0]
+        starts = model.state_dict()["starts"]
         reach = 1 if jacobian == "top" else 2
         generator = torch.Generator().manual_seed(2)
         expected = walk(model.layers, starts, step_size=50.0, jacobian_layers=reach, generator=generator)

@@ -5,7 +5,6 @@ import math
 
 import pytest
 import torch
-
 from ganbench_baselines.dbn.model import DeepBeliefNetwork
 from ganbench_baselines.dbn.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
 
@@ -144,14 +143,22 @@ def test_draw_binary_has_the_means():
     assert ((drawn.mean(0) - means[0]).abs() <= 5 * standard_error).all()
 
 
+def random_images(n: int) -> torch.Tensor:
+    return torch.rand(n, 4, generator=torch.Generator().manual_seed(4))
+
+
+def fit(model: DeepBeliefNetwork, images: torch.Tensor) -> None:
+    for _ in model.fit(images, generator=torch.Generator().manual_seed(0)):
+        pass
+
+
 def test_training_finds_two_patterns():
     """Two patterns, equally likely: the samples are near both, in equal shares."""
     patterns = torch.tensor([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=torch.float32)
     model = DeepBeliefNetwork(
         (6,), hidden_sizes=(8, 8), epochs=60, batch_size=10, learning_rate=0.3, particles=50, burn_in=50, chains=200
     )
-    for _ in model.fit(patterns.repeat(50, 1), generator=torch.Generator().manual_seed(1)):
-        pass
+    fit(model, patterns.repeat(50, 1))
     n = 200
     samples = model.sample(n, generator=torch.Generator().manual_seed(2))
     distances = torch.cdist(samples, patterns)
@@ -164,34 +171,81 @@ def test_training_finds_two_patterns():
 def test_chains_start_from_the_particles():
     """Chains that have hardly moved from 3 equal particles stay with them; more chains than particles reuse them."""
     model = DeepBeliefNetwork((4,), hidden_sizes=(3,), epochs=1, particles=2, chains=6, burn_in=0, thinning=1)
-    for _ in model.fit(torch.rand(10, 4), generator=torch.Generator().manual_seed(0)):
+    for _ in model.fit(
+        torch.rand(10, 4, generator=torch.Generator().manual_seed(4)), generator=torch.Generator().manual_seed(0)
+    ):
         pass
     particles = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
-    model.load_state_dict({**model.state_dict(), "particles": [particles]})
+    model.load_state_dict({**model.state_dict(), "particles": particles})
     expected = model.layers[0].down(particles).repeat(3, 1)
     assert torch.equal(model.sample(6, generator=torch.Generator().manual_seed(0)), expected)
 
 
-def test_particles_go_on_from_minibatch_to_minibatch():
-    model = DeepBeliefNetwork((4,), hidden_sizes=(3,), epochs=1, batch_size=5, particles=7, gibbs_steps=2)
-    seen = []
+def test_binary_states_pass_down_and_means_come_out():
+    model = DeepBeliefNetwork((4,), hidden_sizes=(6, 5, 3), epochs=1, particles=2, chains=2, burn_in=0, thinning=1)
+    fit(model, random_images(10))
+    low, middle, top = model.layers
+    generator = torch.Generator().manual_seed(1)
+    h2 = draw_binary(top.down(model.state_dict()["particles"]), generator=generator)
+    draw_binary(top.up(h2), generator=generator)
+    h1 = draw_binary(middle.down(h2), generator=generator)
+    assert torch.equal(model.sample(2, generator=torch.Generator().manual_seed(1)), low.down(h1))
+
+
+def test_mean_reconstructions(rbm):
+    hidden = all_states(HIDDEN)
+    visible, means = rbm.gibbs(hidden, 1, generator=torch.Generator().manual_seed(0), mean_visible=True)
+    torch.testing.assert_close(visible, rbm.down(hidden))
+    torch.testing.assert_close(means, rbm.up(visible))
+
+
+@pytest.mark.parametrize("mean_reconstructions", [True, False])
+def test_only_contrastive_divergence_uses_mean_reconstructions(mean_reconstructions):
+    model = DeepBeliefNetwork(
+        (4,), hidden_sizes=(3, 3), epochs=1, batch_size=12, mean_reconstructions=mean_reconstructions
+    )
+    binary = []
     original = RestrictedBoltzmannMachine.gibbs
 
-    def spy(self, hidden, steps, *, generator):
-        seen.append((hidden.clone(), steps))
-        return original(self, hidden, steps, generator=generator)
+    def spy(self, *arguments, **settings):
+        visible, means = original(self, *arguments, **settings)
+        binary.append(bool(((visible == 0) | (visible == 1)).all()))
+        return visible, means
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RestrictedBoltzmannMachine, "gibbs", spy)
-        for _ in model.fit(torch.rand(12, 4), generator=torch.Generator().manual_seed(0)):
-            pass
+        fit(model, random_images(12))
+    assert binary == [not mean_reconstructions, True]
+
+
+def test_particles_go_on_from_minibatch_to_minibatch():
+    """With Gibbs steps that only flip the hidden units, the particles of a step are the flipped ones of the last."""
+    model = DeepBeliefNetwork((4,), hidden_sizes=(3,), epochs=1, batch_size=5, particles=7, gibbs_steps=2)
+    seen = []
+
+    def flip(self, hidden, steps, *, generator):
+        seen.append((hidden, steps))
+        return self.down(hidden), 1 - hidden
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RestrictedBoltzmannMachine, "gibbs", flip)
+        fit(model, random_images(12))
     assert [(tuple(hidden.shape), steps) for hidden, steps in seen] == [((7, 3), 2)] * 3
-    assert tuple(model.state_dict()["particles"][0].shape) == (7, 3)
+    assert torch.equal(seen[1][0], 1 - seen[0][0])
+    assert torch.equal(seen[2][0], seen[0][0])
+    assert torch.equal(model.state_dict()["particles"], 1 - seen[0][0])
 
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("gibbs_steps", 0), ("gibbs_steps", (1,)), ("particles", 0), ("weight_decay", -1.0), ("chains", 0)],
+    [
+        ("gibbs_steps", 0),
+        ("gibbs_steps", (1,)),
+        ("particles", 0),
+        ("weight_decay", -1.0),
+        ("mean_reconstructions", 1),
+        ("chains", 0),
+    ],
 )
 def test_settings_are_checked(setting, value):
     with pytest.raises(ValueError, match=setting):

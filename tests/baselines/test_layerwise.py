@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from ganbench import UserError
 from ganbench_baselines.cae import model as cae
 from ganbench_baselines.dbn import model as dbn
 from ganbench_baselines.layers import TiedLayer
 from ganbench_baselines.layerwise import per_layer
+
+from ganbench import UserError
 
 SHAPE = (3, 4)
 MODELS = [dbn.DeepBeliefNetwork, cae.StackedContractiveAutoEncoder]
@@ -97,7 +97,8 @@ def test_stopping_after_any_epoch_and_going_on_gives_the_same_bits(kind, images,
     epochs = first.fit(images, generator=random)
     before = [next(epochs) for _ in range(stop)]
     epochs.close()
-    first.sample(3, generator=generator(5)) if stop else None  # sampling changes nothing
+    if stop:
+        first.sample(3, generator=generator(5))  # changes nothing
     second, resumed = tiny(kind), generator(99)
     second.load_state_dict(through_a_file(first.state_dict()))
     resumed.set_state(random.get_state())
@@ -111,11 +112,13 @@ def test_stopping_after_any_epoch_and_going_on_gives_the_same_bits(kind, images,
 @every_model
 def test_a_loaded_state_is_a_copy(kind, images):
     model, other = tiny(kind), tiny(kind)
-    epochs = model.fit(images, generator=generator())
-    next(epochs)
+    for _ in model.fit(images, generator=generator()):
+        pass
     other.load_state_dict(model.state_dict())
     held = copy.deepcopy(other.state_dict())
-    next(epochs)
+    for leaf in flat(model.state_dict()):
+        if isinstance(leaf, torch.Tensor):
+            leaf.fill_(7.0)
     assert_same_bits(other.state_dict(), held)
 
 
@@ -163,7 +166,7 @@ def test_sampling_needs_a_number(kind, images, n):
 
 @every_model
 def test_divergence_is_the_users_error(kind, images):
-    with pytest.raises(UserError, match="diverged.*learning_rate"):
+    with pytest.raises(UserError, match=r"diverged.*learning_rate"):
         list(tiny(kind, learning_rate=1e38, final_learning_rate=1e38).fit(images, generator=generator()))
 
 

@@ -90,7 +90,7 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
             raise ValueError(f'jacobian must be "top" or "input", not {jacobian!r}.')
         self.step_size, self.jacobian = step_size, jacobian
         self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
-        self._starts: torch.Tensor | None = None  # training images where the walks start
+        self._starts = torch.empty(0)  # training images where the walks start, once there are any
 
     def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
         """Draw `n` images by the walk through the trained layers.
@@ -105,16 +105,14 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
             return self._starts[torch.arange(chains, device=self.device) % len(self._starts)]
 
         def step(visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            visible = walk(
-                layers, visible, step_size=self.step_size, jacobian_layers=reach, generator=generator
-            )
+            visible = walk(layers, visible, step_size=self.step_size, jacobian_layers=reach, generator=generator)
             return visible, visible
 
         return run_chains(step, start, n, self.chain_settings).reshape(n, *self.event_shape)
 
     def state_dict(self) -> dict[str, Any]:
         """The parameters, the velocity, the number of epochs done, and the images where the walks start."""
-        return {**super().state_dict(), "starts": [] if self._starts is None else [self._starts]}
+        return {**super().state_dict(), "starts": self._starts}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a state, copying its tensors.
@@ -123,7 +121,7 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
             ValueError: The state is of a model with other layers.
         """
         super().load_state_dict(state)
-        self._starts = next((held.to(self.device, copy=True) for held in state["starts"]), None)
+        self._starts = state["starts"].to(self.device, copy=True)
 
     def _begin_layer(self, layer: int, inputs: torch.Tensor, generator: torch.Generator) -> None:
         super()._begin_layer(layer, inputs, generator)

@@ -43,6 +43,8 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
         gibbs_steps: Gibbs steps between updates, of each layer; one number stands for all layers.
+        mean_reconstructions: Contrastive divergence compares the data with means E[v | h] instead of binary draws of v:
+            the layer then reproduces grey values more closely, and its code is harder for the next layer to learn.
         particles: Persistent chains of the top layer.
         chains: Gibbs chains that are sampled side by side.
         burn_in: Gibbs steps before a chain's first sample.
@@ -69,6 +71,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         weight_gain: float = 0.1,
         marginal_clip: float = 0.01,
         gibbs_steps: int | Sequence[int] = 1,
+        mean_reconstructions: bool = False,
         particles: int = 100,
         chains: int = 100,
         burn_in: int = 1000,
@@ -87,11 +90,13 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             marginal_clip=marginal_clip,
         )
         self.gibbs_steps = per_layer("gibbs_steps", gibbs_steps, len(self.hidden_sizes))
-        self.weight_decay, self.particles = weight_decay, particles
+        if not isinstance(mean_reconstructions, bool):
+            raise ValueError(f"mean_reconstructions must be true or false, not {mean_reconstructions!r}.")
+        self.weight_decay, self.mean_reconstructions, self.particles = weight_decay, mean_reconstructions, particles
         check_at_least(0, weight_decay=weight_decay)
         check_at_least(1, whole=True, gibbs_steps=self.gibbs_steps, particles=particles)
         self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
-        self._particles: torch.Tensor | None = None  # hidden states of the top layer's persistent chains
+        self._particles = torch.empty(0)  # hidden states of the top layer's persistent chains, once it is trained
 
     def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
         """Draw `n` images by Gibbs sampling in the topmost trained layer and one pass down.
@@ -102,7 +107,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         *below, top = self._trained_layers()
 
         def start(chains: int) -> torch.Tensor:
-            if self._particles is None:
+            if len(self._particles) == 0:
                 return draw_binary(top.hidden_bias.new_full((chains, top.weights.shape[1]), 0.5), generator=generator)
             return self._particles[torch.arange(chains, device=self.device) % self.particles]
 
@@ -120,7 +125,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
 
     def state_dict(self) -> dict[str, Any]:
         """The parameters, the velocity, the number of epochs done, and the particles once there are any."""
-        return {**super().state_dict(), "particles": [] if self._particles is None else [self._particles]}
+        return {**super().state_dict(), "particles": self._particles}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over a state, copying its tensors.
@@ -129,7 +134,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             ValueError: The state is of a model with other layers.
         """
         super().load_state_dict(state)
-        self._particles = next((held.to(self.device, copy=True) for held in state["particles"]), None)
+        self._particles = state["particles"].to(self.device, copy=True)
 
     def _begin_layer(self, layer: int, inputs: torch.Tensor, generator: torch.Generator) -> None:
         super()._begin_layer(layer, inputs, generator)
@@ -141,9 +146,9 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         rbm, velocity, steps = self.layers[layer], self.velocity, self.gibbs_steps[layer]
         for visible in shuffled_minibatches(inputs, self.batch_size, generator=generator):
             hidden = rbm.up(visible)
-            if self._particles is None:
+            if len(self._particles) == 0:
                 start = draw_binary(hidden, generator=generator)
-                model = rbm.gibbs(start, steps, generator=generator, mean_visible=True)
+                model = rbm.gibbs(start, steps, generator=generator, mean_visible=self.mean_reconstructions)
             else:
                 model = rbm.gibbs(self._particles, steps, generator=generator)
                 self._particles = draw_binary(model[1], generator=generator)

@@ -38,7 +38,7 @@ class RestrictedBoltzmannMachine(TiedLayer):
                 but their visible values can be compared with data that are means themselves, such as grey images.
 
         Returns:
-            The last visible states, `[n, visible]`, and P(h = 1 | v) there, from which the next hidden states are drawn.
+            The last visible states, `[n, visible]`, and P(h = 1 | v) there, `[n, hidden]`.
         """
         means = hidden
         for step in range(steps):
@@ -70,7 +70,7 @@ def contrastive_update(
 ) -> None:
     """Ascend the log-likelihood by the difference of two averages, in place.
 
-    The gradient is ⟨v hᵀ⟩ - ⟨v hᵀ⟩' for W, ⟨v⟩ - ⟨v⟩' for b and ⟨h⟩ - ⟨h⟩' for c, with averages over `data` and, primed,
+    The gradient is ⟨v hᵀ⟩ - ⟨v hᵀ⟩' for W, ⟨v⟩ - ⟨v⟩' for b and ⟨h⟩ - ⟨h⟩' for c, averaged over `data` and, primed,
     over `model`; W also gets -weight_decay · W. Then velocity ← momentum · velocity + learning_rate · gradient, and the
     velocity is added to the parameters. The gradient is exact if `model` is drawn from the model's distribution,
     contrastive divergence if it comes from a few Gibbs steps.

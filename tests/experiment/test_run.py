@@ -1,0 +1,263 @@
+"""The executor: failures are rows, nothing is computed twice, and what was interrupted goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from ganbench.experiment import training
+from ganbench.experiment.plan import plan_cells
+from ganbench.experiment.progress import Silence
+from ganbench.experiment.run import run_cells, run_cells_in_parallel
+from ganbench.experiment.store import Store
+
+
+def _run(request, store):
+    return list(run_cells(plan_cells(request), store, "cpu", Silence()))
+
+
+def _without_times(record) -> dict:
+    content = json.loads(record.to_json())
+    del content["timing"]
+    return content
+
+
+@pytest.fixture
+def epochs(monkeypatch):
+    """The epochs that are trained, as a list that grows."""
+    seen = []
+    checked = training._checked
+    monkeypatch.setattr(training, "_checked", lambda m, c, epoch: seen.append(epoch) or checked(m, c, epoch))
+    return seen
+
+
+def test_a_record_has_its_numbers_and_their_origin(request_toys, store):
+    (record,) = _run(request_toys("PixelwiseGaussian[epochs=2]"), store)
+    assert (record.status, record.n_samples, record.fold, record.model) == ("done", 20, "standard", "PixelwiseGaussian")
+    assert set(record.likelihood) == {"grid", "refined"}
+    assert len(record.likelihood["grid"]["log_likelihoods"]) == 12
+    assert record.likelihood["grid"]["bandwidth"] in (0.1, 0.2, 0.4, 0.8)
+    assert (record.nearest_neighbors["generated"]["n"], record.nearest_neighbors["test"]["n"]) == (5, 5)
+    assert (record.training["epochs"], list(record.training["metrics"])) == (2, ["deviation"])
+    assert torch.__version__.startswith(record.provenance["packages"]["torch"])
+    assert {"started", "train_seconds", "sample_seconds", "score_seconds"} == set(record.timing)
+    (cell,) = plan_cells(request_toys("PixelwiseGaussian[epochs=2]"))
+    assert cell.stored_record(store) == record
+
+
+def test_only_the_timing_of_equal_runs_differs(request_toys, store, tmp_path):
+    request = request_toys("PixelwiseGaussian", "uniform")
+    first, second = _run(request, store), _run(request, Store(tmp_path / "again"))
+    assert [_without_times(r) for r in first] == [_without_times(r) for r in second]
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("RaisesInSample", "RuntimeError: no samples today"),
+        ("RaisesInFit", "RuntimeError: the second epoch\nis too hard"),
+        ("RaisesInConstructor", "no accelerator for this model"),
+        ("Diverges", "diverged: loss is nan after epoch 2"),
+        ("NotFinite", "1 of 20 samples hold NaN or infinity"),
+        ("GreyLevels", "They look like 0..255: divide by 255."),
+        ("Transposed", "samples have shape [20, 8]; expected [n, 3, 3] or [n, 9]"),
+        ("ReturnsArrays", "sample returned ndarray; expected a torch.Tensor"),
+        ("LacksSample", "lacks the method sample"),
+        ("PixelwiseGaussian[spread=-1]", "spread must not be negative"),
+        ("Missing", "has no attribute 'Missing'"),
+    ],
+)
+def test_a_failure_is_a_row_and_the_rest_goes_on(request_toys, store, model, reason):
+    failed, done = _run(request_toys(model, "PixelwiseGaussian"), store)
+    assert (failed.status, done.status) == ("failed", "done")
+    assert reason in failed.reason
+    assert failed.likelihood == {}
+    (cell, _) = plan_cells(request_toys(model, "PixelwiseGaussian"))
+    assert cell.stored_record(store) is None  # it is tried again
+
+
+def test_a_defect_keeps_its_traceback(request_toys, store):
+    (record,) = _run(request_toys("RaisesInSample"), store)
+    assert "Traceback" in record.traceback
+    assert 'in sample\n    raise RuntimeError("no samples today")' in record.traceback
+    (record,) = _run(request_toys("Diverges"), store)
+    assert record.traceback == ""
+
+
+def test_too_few_samples_are_refused(request_toys, store):
+    (record,) = _run(request_toys("TwoAtATime", n_samples=3), store)
+    assert "sample(3) returned 4 samples" in record.reason
+
+
+def test_an_interruption_is_no_failure(request_toys, store, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_checked", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        _run(request_toys("PixelwiseGaussian"), store)
+    assert list(store.records()) == []
+
+
+def test_training_goes_on_from_its_checkpoint(request_toys, store, tmp_path, monkeypatch, epochs):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
+    request = request_toys("PixelwiseGaussian[epochs=5]")
+    (expected,) = _run(request, Store(tmp_path / "undisturbed"))
+    del epochs[:]
+
+    class Interrupted(Silence):
+        def epoch_finished(self, epoch, total, metrics):
+            assert total == 5
+            if epoch == 4:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(run_cells(plan_cells(request), store, "cpu", Interrupted()))
+    assert epochs == [1, 2, 3, 4]
+    del epochs[:]
+    (record,) = _run(request, store)
+    assert epochs == [4, 5]  # the fourth was not stored
+    assert _without_times(record) == _without_times(expected)
+    assert record.timing["train_seconds"] > 0
+
+
+def test_training_and_samples_are_taken_from_the_store(request_toys, store, epochs):
+    request = request_toys("PixelwiseGaussian")
+    (first,) = _run(request, store)
+    assert epochs == [1, 2, 3]
+    finer = request_toys("PixelwiseGaussian", bandwidth_grid=[0.1, 0.15, 0.2])
+    (second,) = _run(finer, store)
+    assert epochs == [1, 2, 3]
+    assert second.samples_sha256 == first.samples_sha256
+    assert second.key != first.key
+    assert second.training == first.training
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"damaged", "cannot be read (UnpicklingError). Delete it to train again"),
+        ({"format": 99}, "does not fit .* it has format 99, expected 1"),
+        ({"format": 1, "model": {}}, "does not fit"),
+        ([1], "does not fit"),
+    ],
+)
+def test_an_unreadable_checkpoint_is_a_row(request_toys, store, content, reason):
+    request = request_toys("PixelwiseGaussian", "uniform")
+    cell, _ = plan_cells(request)
+    store.write_checkpoint(cell.train_key, content)
+    if isinstance(content, bytes):
+        store.checkpoint_path(cell.train_key).write_bytes(content)
+    failed, done = _run(request, store)
+    assert (failed.status, done.status) == ("failed", "done")
+    assert reason.replace(" .* ", "") in failed.reason or all(part in failed.reason for part in reason.split(" .* "))
+    assert store.checkpoint_path(cell.train_key).exists()
+
+
+def test_damaged_samples_are_a_row(request_toys, store):
+    request = request_toys("PixelwiseGaussian")
+    _run(request, store)
+    (cell,) = plan_cells(request)
+    store.array_path("samples", cell.samples_key).write_bytes(b"")
+    (record,) = _run(request, store)
+    assert (record.status, record.traceback) == ("failed", "")
+    assert "Delete the file to make it again" in record.reason
+
+
+def test_a_file_of_samples_is_scored_and_not_trained(request_toys, store, tmp_path, epochs):
+    np.savez(tmp_path / "mine.npz", np.random.default_rng(3).random((15, 9)))
+    (record,) = _run(request_toys(str(tmp_path / "mine.npz")), store)
+    assert (record.status, record.n_samples, record.training, epochs) == ("done", 15, {}, [])
+
+
+def test_data_that_are_not_there_are_rows_of_every_model(request_toys, store, tmp_path):
+    request = request_toys("PixelwiseGaussian", "uniform", datasets="[{ name = 'tfd' }]")
+    records = _run(dataclasses.replace(request, data_root=str(tmp_path)), store)
+    assert [(r.model, r.status) for r in records] == [("PixelwiseGaussian", "failed"), ("uniform", "failed")]
+    assert len(list(store.records())) == 2
+
+
+def test_data_without_likelihood(request_toys, store, toy_images):
+    table = f"[{{ name = {json.dumps(toy_images)}, likelihood = false }}]"
+    (record,) = _run(request_toys("uniform", datasets=table), store)
+    assert (record.status, record.likelihood, record.n_samples) == ("done", {}, 20)
+    assert record.nearest_neighbors["generated"]["mean"] > 0
+
+
+def test_two_jobs_give_the_same_numbers(request_toys, store, tmp_path):
+    request = request_toys("PixelwiseGaussian", "RaisesInSample", "uniform", seeds=2)
+    torch.set_num_threads(1)
+    alone = _run(request, Store(tmp_path / "alone"))
+    cells = plan_cells(request)
+    together = list(run_cells_in_parallel(cells, request, store, "cpu", 2, Silence()))
+    places = {record.place: _without_times(record) for record in together}
+    assert set(places) == {cell.place for cell in cells}
+    for record in alone:
+        expected, found = _without_times(record), places[record.place]
+        for content in (expected, found, expected["training"], found["training"]):
+            content.pop("provenance", None)  # the number of threads
+        assert found == expected
+    assert len(list(store.records())) == 6
+
+
+_PARALLEL = """
+import sys
+from ganbench.cli import main
+if __name__ == "__main__":
+    main(["run-all", "--protocol", sys.argv[1], "--results", sys.argv[2], "--jobs", "2", "--quiet"])
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="counts processes in /proc")
+def test_workers_end_with_a_parent_that_is_killed(toy_protocol, toys, tmp_path):
+    models = [f"{toys}:PixelwiseGaussian[epochs=1000,seconds=0.05,spread={s}]" for s in (0.1, 0.2)]
+    script = tmp_path / "parallel.py"
+    script.write_text(_PARALLEL)
+    results = tmp_path / "results"
+    code = "import ganbench.experiment.training as t; t.CHECKPOINT_SECONDS = 0.1\n"
+    (tmp_path / "sitecustomize.py").write_text(code)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, str(script), toy_protocol(models=models), str(results)]
+    parent = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        assert _within(40, lambda: len(list(results.glob("checkpoints/*.pt"))) == 2)
+        assert len(_session(parent.pid)) > 2
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        assert _within(10, lambda: not _session(parent.pid))
+    finally:
+        for pid in [parent.pid] * (parent.poll() is None) + _session(parent.pid):
+            os.kill(pid, signal.SIGKILL)
+        parent.wait()
+
+
+def _within(seconds: float, condition) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _session(leader: int) -> list[int]:
+    """The processes of a session that are alive, but for its leader."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                state, _, _, session = file.read().rpartition(")")[2].split()[:4]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(session) == leader and int(name) != leader and state != "Z":
+            found.append(int(name))
+    return found
