@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 from ganbench.errors import UsageError
 
-__all__ = ["resolve_device"]
+__all__ = ["resolve_device", "usable_cores"]
+
+
+def usable_cores() -> int:
+    """How many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def resolve_device(name: str = "auto") -> str:

@@ -46,6 +46,7 @@ def find_model(spec: str) -> ModelSource:
     Raises:
         UnknownNameError: No installed model has this name.
         UsageError: The spec is malformed.
+        ModelError: Two installed packages have different models of this name.
     """
     target, settings = _parse_spec(spec)
     if _names_samples(target):
@@ -58,7 +59,10 @@ def find_model(spec: str) -> ModelSource:
     if target not in points:
         hint = "A model may also be given as package.module:Class, ./file.py:Class, or a file of samples (.npy, .npz)."
         raise UnknownNameError("model", target, points, hint)
-    return ModelSource(spec=spec, name=target, target=points[target].value, settings=settings)
+    meant = sorted({point.value for point in entry_points(group=ENTRY_POINT_GROUP, name=target)})
+    if len(meant) > 1:
+        raise ModelError(f"Several installed models are called {target!r}. Write the one you mean: {', '.join(meant)}.")
+    return ModelSource(spec=spec, name=target, target=meant[0], settings=settings)
 
 
 def _names_samples(target: str) -> bool:
@@ -235,7 +239,7 @@ class ModelSource:
                 _import_file(self.source_file) if module_name.endswith(".py") else importlib.import_module(module_name)
             )
             return getattr(module, attribute)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise ModelError(f"{self.spec!r} cannot be imported: {type(error).__name__}: {error}") from error
 
     def build(self, event_shape: tuple[int, ...], device: str, hyperparameters: Mapping[str, Any]) -> Any:

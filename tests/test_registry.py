@@ -230,6 +230,15 @@ def test_the_list_keeps_a_package_that_fails(third_party, capsys):
     assert "presets: " in lines["dbn"]
 
 
+def test_two_packages_with_one_name(third_party, tmp_path):
+    file = tmp_path / "toy_clouds-1.0.dist-info" / "entry_points.txt"
+    file.write_text(file.read_text() + "dbn = toy_clouds.model:Clouds\n")
+    with pytest.raises(
+        ModelError, match=r"Several .* 'dbn'.*ganbench_baselines.dbn.model:\w+, toy_clouds.model:Clouds"
+    ):
+        find_model("dbn")
+
+
 def test_the_third_party_passes_the_conformance_suite(third_party, tmp_path):
     from ganbench.conformance import check_model
 

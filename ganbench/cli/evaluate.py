@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     outcome = run_experiment(request, arguments.results, device=arguments.device, jobs=1, quiet=arguments.quiet)
     for record in outcome.records:
         print(record.to_json().rstrip() if arguments.json else _describe(record, protocol))
-    if not arguments.json and len(outcome.records) > 1:
+    if not arguments.json and sum(bool(record.likelihood) for record in outcome.records) > 1:
         print(_summary(outcome.records, protocol))
     return outcome.exit_code
 

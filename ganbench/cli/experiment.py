@@ -28,8 +28,16 @@ class Outcome:
         return int(any(record.status == "failed" for record in self.records))
 
 
-def run_experiment(request: ExperimentRequest, results: Path, *, device: str, jobs: int, quiet: bool) -> Outcome:
-    """Plan an experiment, say what is going to happen, run the cells that are not stored."""
+def run_experiment(request: ExperimentRequest, results: Path, *, device: str, jobs: int | None, quiet: bool) -> Outcome:
+    """Plan an experiment, say what is going to happen, run the cells that are not stored.
+
+    Args:
+        request: What is asked for.
+        results: The results folder.
+        device: The device, or "auto".
+        jobs: Processes; None for the protocol's choice.
+        quiet: Nothing on stderr.
+    """
     store = Store(results)
     store.prepare()
     with store.exclusively():
@@ -46,15 +54,17 @@ def run_experiment(request: ExperimentRequest, results: Path, *, device: str, jo
 
 
 def _run(
-    request: ExperimentRequest, pending: list[Cell], store: Store, *, device: str, jobs: int, quiet: bool
+    request: ExperimentRequest, pending: list[Cell], store: Store, *, device: str, jobs: int | None, quiet: bool
 ) -> list[Record]:
     if not pending:
         return []  # nothing to run: torch is not even imported
     from ganbench.cli.progress import ProgressBars
-    from ganbench.device import resolve_device
+    from ganbench.device import resolve_device, usable_cores
     from ganbench.experiment.run import run_cells, run_cells_in_parallel
 
     resolved = resolve_device(device)
+    if jobs is None:
+        jobs = usable_cores() if request.protocol.process_per_core and resolved == "cpu" else 1
     bars = ProgressBars(len(pending), quiet=quiet, shown=request.protocol.bandwidth_shown)
     try:
         if jobs > 1:

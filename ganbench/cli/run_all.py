@@ -31,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=options.positive_integer, default=1, metavar="N", help="number of seeds (default: 1)"
     )
     parser.add_argument(
-        "--jobs", type=options.positive_integer, default=1, metavar="N",
-        help="cells at a time, each in a process of its own with its share of the cores (default: 1)",
+        "--jobs", type=options.positive_integer, metavar="N",
+        help="cells at a time, each in a process with its share of the cores (default: the protocol's choice: "
+        "one for each core with digits, else 1)",
     )  # fmt: skip
     options.add_device(parser)
     options.add_results(parser)

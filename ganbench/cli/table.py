@@ -61,4 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _in_order(records: Iterable[Record], models: tuple[str, ...]) -> list[Record]:
     """The protocol's order of rows, other models after it."""
     order = {name: position for position, name in enumerate(models)}
-    return sorted(records, key=lambda r: (order.get(r.model, len(order)), r.model_spec, r.fold, r.seed))
+
+    def position(record: Record) -> int:
+        return order.get(record.model_spec, order.get(record.model, len(order)))
+
+    return sorted(records, key=lambda r: (position(r), r.model_spec, r.fold, r.seed))

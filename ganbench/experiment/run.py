@@ -14,12 +14,15 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from ganbench.errors import DataError, ModelError, UserError
+from ganbench.device import usable_cores
+from ganbench.errors import DataError, ModelError, StoreError, UserError
 from ganbench.evaluation import as_dict, check_samples, evaluate_samples, nearest_neighbor_distances
 from ganbench.experiment.plan import Cell, ExperimentRequest, plan_cells
 from ganbench.experiment.progress import Progress, Silence
@@ -54,15 +57,22 @@ def run_cells_in_parallel(
     groups: dict[str, list[Place]] = {}
     for cell in cells:
         groups.setdefault(cell.train_key or cell.record_key, []).append(cell.place)
-    threads = max(1, (os.cpu_count() or 1) // jobs)
+    threads = max(1, usable_cores() // jobs)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
+    # However few cells are left to a run that goes on, each has the threads of a full one: they decide the last bits.
+    processes = min(jobs, len(groups))
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
         futures = [pool.submit(_run_group, request, places, store, device, threads) for places in groups.values()]
         try:
             for future in as_completed(futures):
                 for record in future.result():
                     progress.cell_finished(record)
                     yield record
+        except BrokenProcessPool as error:
+            raise StoreError(
+                f"One of the {jobs} processes was ended from outside (is memory short?). What is finished is stored: "
+                "run the same command again, with fewer --jobs."
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -87,7 +97,9 @@ def _run_group(
     import torch
 
     torch.set_num_threads(threads)
-    cells = [cell for cell in plan_cells(request) if cell.place in places]
+    datasets, specs = tuple({place[0] for place in places}), tuple({place[1] for place in places})
+    needed = replace(request, datasets=datasets, models=specs)  # no other data set is loaded
+    cells = [cell for cell in plan_cells(needed) if cell.place in places]
     return list(run_cells(cells, store, device, Silence()))
 
 
@@ -95,11 +107,9 @@ def _run_cell(cell: Cell, store: Store, device: str, progress: Progress) -> Reco
     started = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         outcome = _measure(cell, store, device, progress)
-    except (KeyboardInterrupt, SystemExit):
-        raise
     except UserError as error:
         outcome = {"status": "failed", "reason": str(error)}
-    except Exception as error:  # noqa: BLE001 - a failure of any kind is a row of the table, with its traceback
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a failure of any kind is a row, with its traceback
         outcome = {
             "status": "failed",
             "reason": f"{type(error).__name__}: {error}",

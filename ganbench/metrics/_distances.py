@@ -8,9 +8,9 @@ t is one matrix product. Centring matters: it makes
 ||a|| ||c||, to which the rounding error is proportional, several times smaller. ||a||^2 is the same for all reference
 points, so it is added at the end, in float64.
 
-In float32 the error of t stays below `ERROR_UNITS` * 2^-24 * ||a|| max||c||, a margin of two over the largest error that
-we saw in 7 million products of MNIST images, faces and uniform noise at d = 784 and 2304. Whoever uses these tiles
-recomputes what matters in float64 and checks the rest against `error_bound`.
+In float32 the error of t stays below `ERROR_UNITS` * 2^-24 * max||c|| (||a|| + max||c||), a margin of two over the
+largest error that we saw in 7 million products of MNIST images, faces and uniform noise at d = 784 and 2304. Whoever
+uses these tiles recomputes what matters in float64 and checks the rest against `error_bound`.
 """
 
 from __future__ import annotations

@@ -86,6 +86,8 @@ class Protocol:
         models: Specs of the models.
         titles: Row titles by model name.
         published: Published values.
+        process_per_core: Whether cells run side by side by default, one process and one thread for each core: right for
+            models so small that two cores on one matrix product cost more than they save.
         seconds_per_cell: Rough cost on two CPU cores, by data set and model name, for the estimate of a plan.
     """
 
@@ -100,6 +102,7 @@ class Protocol:
     n_neighbor_samples: int = 1000
     titles: Mapping[str, str] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
+    process_per_core: bool = False
     seconds_per_cell: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def fingerprint(self, plan: DatasetPlan) -> str:

@@ -150,9 +150,7 @@ def test_a_second_run_only_reads(command, toy_protocol, tmp_path):
     assert done.returncode == 0
     assert "1 cells, 1 stored, 0 to run" in done.stderr
     assert "torch" not in done.stderr.splitlines()[-1]
-    assert {
-        p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in (tmp_path / "results").rglob("*") if p.is_file()
-    } == before
+    assert _file_states(tmp_path / "results") == before
 
 
 def test_failures_are_rows_with_reasons_and_exit_code_1(command, toy_protocol, toys):
@@ -268,6 +266,20 @@ def test_a_model_file_that_is_no_python(command, toy_protocol, tmp_path):
     assert "its source cannot be read: SyntaxError" in err
 
 
+def test_pictures_follow_the_model(command, toy_protocol, toys, tmp_path):
+    text = Path(toys).read_text(encoding="utf-8")
+    pictures = []
+    for value in ("0.5", "0.9"):
+        (tmp_path / "mine.py").write_text(
+            text.replace("torch.full(event_shape, 0.5)", f"torch.full(event_shape, {value})")
+        )
+        arguments = ["--models", f"{tmp_path}/mine.py:PixelwiseGaussian[epochs=0]", "--quiet"]
+        assert command("run-all", "--protocol", toy_protocol(), *arguments)[0] == 0
+        (path,) = (tmp_path / "results").glob("sheets/**/samples.png")
+        pictures.append(path.read_bytes())
+    assert pictures[0] != pictures[1]
+
+
 # evaluate
 
 
@@ -312,6 +324,11 @@ def test_the_number_is_that_of_the_definition(command, samples, toy_images):
     assert score["mean_log_likelihood"] == pytest.approx(np.log(kernels).mean(), abs=1e-6)
     assert score["standard_error"] == pytest.approx(np.log(kernels).std() / np.sqrt(12), abs=1e-6)
     assert min(score["grid"]) <= record["likelihood"]["refined"]["bandwidth"] <= max(score["grid"])
+    train = np.load(toy_images)["train"].reshape(24, 9).astype(np.float64)
+    nearest = np.sqrt(((values[:, None].astype(np.float64) - train) ** 2).sum(2)).min(1)
+    distances = record["nearest_neighbors"]["generated"]
+    assert distances["quantiles"] == pytest.approx(np.quantile(nearest, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]), rel=1e-6)
+    assert (distances["n"], distances["mean"]) == (10, pytest.approx(nearest.mean(), rel=1e-6))
 
 
 @pytest.mark.parametrize(
@@ -386,7 +403,7 @@ def test_a_table_of_nothing(command, tmp_path):
 
 
 def test_tables_by_model_format_and_bandwidth(command, toy_protocol, toys):
-    specs = [f"{toys}:PixelwiseGaussian", f"{toys}:uniform"]
+    specs = [f"{toys}:uniform", f"{toys}:PixelwiseGaussian"]  # not in the order of the alphabet
     path = toy_protocol(models=specs)
     command("run-all", "--protocol", path, "--quiet")
     rows = {}

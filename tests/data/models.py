@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import sys
 import time
 
 import torch
@@ -68,6 +71,17 @@ class RaisesInFit(PixelwiseGaussian):
     def fit(self, train, *, generator):
         yield from itertools.islice(super().fit(train, generator=generator), 1)
         raise RuntimeError("the second epoch\nis too hard")
+
+
+class LeavesPython(PixelwiseGaussian):
+    def sample(self, n, *, generator):
+        sys.exit(0)
+
+
+class EndsItsProcess(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        os.kill(os.getpid(), signal.SIGKILL)
+        yield {}
 
 
 class RaisesInSample(PixelwiseGaussian):

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 import torch
 
-from ganbench.experiment import training
+from ganbench.errors import StoreError
+from ganbench.experiment import run, training
 from ganbench.experiment.plan import plan_cells
 from ganbench.experiment.progress import Silence
 from ganbench.experiment.run import run_cells, run_cells_in_parallel
@@ -64,6 +66,7 @@ def test_only_the_timing_of_equal_runs_differs(request_toys, store, tmp_path):
     ("model", "reason"),
     [
         ("RaisesInSample", "RuntimeError: no samples today"),
+        ("LeavesPython", "SystemExit: 0"),
         ("RaisesInFit", "RuntimeError: the second epoch\nis too hard"),
         ("RaisesInConstructor", "no accelerator for this model"),
         ("Diverges", "diverged: loss is nan after epoch 2"),
@@ -135,9 +138,12 @@ def test_training_and_samples_are_taken_from_the_store(request_toys, store, epoc
     (first,) = _run(request, store)
     assert epochs == [1, 2, 3]
     finer = request_toys("PixelwiseGaussian", bandwidth_grid=[0.1, 0.15, 0.2])
+    (cell,) = plan_cells(finer)
+    assert cell.stored_record(store) is None  # there is one in its place, by other rules
     (second,) = _run(finer, store)
     assert epochs == [1, 2, 3]
     assert second.samples_sha256 == first.samples_sha256
+    assert "sample_seconds" not in second.timing
     assert second.key != first.key
     assert second.training == first.training
 
@@ -186,6 +192,23 @@ def test_data_that_are_not_there_are_rows_of_every_model(request_toys, store, tm
     assert len(list(store.records())) == 2
 
 
+def test_the_bandwidth_is_chosen_on_the_first_validation_examples(request_toys, store, toy_images):
+    table = f"[{{ name = {json.dumps(toy_images)}, validation_limit = 2 }}]"
+    request = request_toys("PixelwiseGaussian", datasets=table)
+    (record,) = _run(request, store)
+    (cell,) = plan_cells(request)
+    samples = store.read_arrays("samples", cell.samples_key)["samples"].reshape(20, 9).astype(np.float64)
+    valid = np.load(toy_images)["valid"][:2].reshape(2, 9).astype(np.float64)
+    square = ((valid[:, None] - samples) ** 2).sum(2)
+    grid = np.array([0.1, 0.2, 0.4, 0.8])
+    # mean over examples of the log of the mean kernel, in 9 dimensions
+    kernels = np.exp(-square / (2 * grid[:, None, None] ** 2)).mean(2)
+    expected = (np.log(kernels) - 4.5 * np.log(2 * np.pi * grid[:, None] ** 2)).mean(1)
+    assert record.likelihood["grid"]["valid_curve"] == pytest.approx(expected, abs=1e-6)
+    assert record.likelihood["grid"]["bandwidth"] == grid[expected.argmax()]
+    assert record.likelihood["grid"]["valid_mean_log_likelihood"] == pytest.approx(expected.max(), abs=1e-6)
+
+
 def test_data_without_likelihood(request_toys, store, toy_images):
     table = f"[{{ name = {json.dumps(toy_images)}, likelihood = false }}]"
     (record,) = _run(request_toys("uniform", datasets=table), store)
@@ -209,6 +232,41 @@ def test_two_jobs_give_the_same_numbers(request_toys, store, tmp_path):
     assert len(list(store.records())) == 6
 
 
+class _OneProcess:
+    """A pool that is no pool."""
+
+    def __init__(self, processes, **_):
+        assert processes == 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def submit(self, function, *arguments):
+        future = Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+def test_threads_do_not_depend_on_how_many_cells_are_left(request_toys, store, monkeypatch):
+    # Otherwise a run that is killed before its last cell would not end like one that is not.
+    seen = []
+    monkeypatch.setattr(run, "ProcessPoolExecutor", _OneProcess)
+    monkeypatch.setattr(run, "usable_cores", lambda: 8)
+    monkeypatch.setattr(torch, "set_num_threads", seen.append)
+    request = request_toys("PixelwiseGaussian", "uniform")
+    (record,) = run_cells_in_parallel(plan_cells(request)[1:], request, store, "cpu", 4, Silence())
+    assert (record.model, seen) == ("uniform", [2])
+
+
+def test_a_worker_that_is_ended_from_outside(request_toys, store):
+    request = request_toys("EndsItsProcess")
+    with pytest.raises(StoreError, match=r"ended from outside.*run the same command again, with fewer --jobs"):
+        list(run_cells_in_parallel(plan_cells(request), request, store, "cpu", 2, Silence()))
+
+
 _PARALLEL = """
 import sys
 from ganbench.cli import main
@@ -225,7 +283,8 @@ def test_workers_end_with_a_parent_that_is_killed(toy_protocol, toys, tmp_path):
     results = tmp_path / "results"
     code = "import ganbench.experiment.training as t; t.CHECKPOINT_SECONDS = 0.1\n"
     (tmp_path / "sitecustomize.py").write_text(code)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tmp_path)}
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     command = [sys.executable, str(script), toy_protocol(models=models), str(results)]
     parent = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
