@@ -254,7 +254,7 @@ def test_the_standard_error_across_examples_covers_the_truth_at_its_nominal_rate
 def test_real_training_images_as_samples(real_data, drawn, mean, error):
     """10,000 MNIST training images as samples, the first ones or drawn: the anchors that the protocol is known by."""
     split = load_dataset("mnist", real_data).splits[0]
-    order = np.random.RandomState(0).permutation(50_000) if drawn else np.arange(50_000)  # noqa: NPY002 - as measured
+    order = np.random.RandomState(0).permutation(50_000) if drawn else np.arange(50_000)
     samples = split.train[order[:10_000]]
     assert select_bandwidth(split.valid[:1000], samples).bandwidth == pytest.approx(10 ** (-1 + 2 / 9))
     summary = mean_with_error(parzen_log_density(split.test, samples, 10 ** (-1 + 2 / 9)).numpy(), across="examples")

@@ -1,0 +1,118 @@
+"""`ganbench evaluate`: one model or one file of samples."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def samples(tmp_path):
+    """Writes samples, flat rows of 3x3 images unless given otherwise, and returns the path."""
+
+    def write(values=None, *, name="mine.npz", **arrays) -> str:
+        values = np.random.default_rng(5).random((30, 9)) if values is None else values
+        path = tmp_path / name
+        np.save(path, values) if name.endswith(".npy") else np.savez(path, **arrays or {"samples": values})
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize("name", ["mine.npz", "mine.npy"])
+@pytest.mark.parametrize("shape", [(30, 9), (30, 3, 3)])
+def test_a_file_of_samples_is_scored(command, samples, toy_images, name, shape):
+    path = samples(np.random.default_rng(5).random(shape), name=name)
+    code, out, err = command("evaluate", path, "--dataset", toy_images, "--quiet")
+    assert (code, err) == (0, "")
+    assert f"{path} on {toy_images}, standard, seed 0, protocol digits" in out
+    assert re.search(r"\*refined +mean log-likelihood -?\d+\.\d\d ± \d+\.\d\d nats \(SE across 12 test examples\)", out)
+    assert re.search(r" grid +mean log-likelihood", out)
+    assert re.search(r"effective kernels per test point \(median\): \d+\.\d of 30", out)
+    assert "warning: 30 samples instead of 10000" in out
+    assert "distance to the nearest training example (median): samples" in out
+    (row,) = json.loads(command("table", "--format", "json")[1])
+    assert (row["model"], row["n_samples"], row["seeds"]) == (path, 30, 1)
+
+
+def test_the_number_is_that_of_the_definition(command, samples, toy_images):
+    values = np.random.default_rng(6).random((10, 9)).astype(np.float32)
+    _, out, _ = command("evaluate", samples(values), "--dataset", toy_images, "--quiet", "--json")
+    record = json.loads(out)
+    score = record["likelihood"]["grid"]
+    test = np.load(toy_images)["test"].reshape(12, 9).astype(np.float64)
+    square = ((test[:, None] - values[None].astype(np.float64)) ** 2).sum(2)
+    kernels = np.exp(-square / (2 * score["bandwidth"] ** 2)).mean(1) / (2 * np.pi * score["bandwidth"] ** 2) ** 4.5
+    assert score["log_likelihoods"] == pytest.approx(np.log(kernels), abs=2e-6)  # rounded to 1e-6
+    assert score["mean_log_likelihood"] == pytest.approx(np.log(kernels).mean(), abs=1e-6)
+    assert score["standard_error"] == pytest.approx(np.log(kernels).std() / np.sqrt(12), abs=1e-6)
+    assert min(score["grid"]) <= record["likelihood"]["refined"]["bandwidth"] <= max(score["grid"])
+    train = np.load(toy_images)["train"].reshape(24, 9).astype(np.float64)
+    nearest = np.sqrt(((values[:, None].astype(np.float64) - train) ** 2).sum(2)).min(1)
+    distances = record["nearest_neighbors"]["generated"]
+    assert distances["quantiles"] == pytest.approx(np.quantile(nearest, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]), rel=1e-6)
+    assert (distances["n"], distances["mean"]) == (10, pytest.approx(nearest.mean(), rel=1e-6))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            np.full((5, 9), 200.0),
+            "range from 200 to 200; the data lie in [0, 1]. They look like 0..255: divide by 255.",
+        ),
+        (np.arange(18, dtype=np.uint8).reshape(2, 9), "divide by 255"),
+        (np.linspace(-1, 1, 18).reshape(2, 9), "They look like -1..1: use (x + 1) / 2."),
+        (np.full((2, 9), -7.0), "Bring them to the scale of the data."),
+        (np.zeros((5, 8)), "samples have shape [5, 8]; expected [n, 3, 3] or [n, 9] with n >= 1."),
+        (np.zeros((5, 1, 3, 3)), "samples have shape [5, 1, 3, 3]"),
+        (np.zeros((0, 9)), "samples have shape [0, 9]"),
+        (np.zeros(()), "samples have shape []"),
+        (np.array([[0.5] * 8 + [np.nan], [0.5] * 9]), "1 of 2 samples hold NaN or infinity"),
+        (np.array([[0.5] * 8 + [np.inf]]), "1 of 1 samples hold NaN or infinity"),
+        (np.zeros((2, 9), complex), "real numbers"),
+        (np.array(["a"]), "real numbers"),
+    ],
+)
+def test_samples_that_cannot_be_scored(command, samples, toy_images, values, message):
+    code, out, err = command("evaluate", samples(values), "--dataset", toy_images, "--quiet")
+    assert code == 1
+    assert message in out + err
+    assert "Traceback" not in out + err
+
+
+def test_files_that_hold_no_samples(command, samples, toy_images, tmp_path):
+    one = np.zeros((2, 9))
+    cases = {
+        samples(name="two.npz", a=one, b=one): "holds 2 arrays (a, b); name one of them 'samples'",
+        str(tmp_path / "nowhere.npz"): "there is no file",
+    }
+    (tmp_path / "text.npz").write_text("hello")
+    cases[str(tmp_path / "text.npz")] = "text.npz"
+    for path, message in cases.items():
+        code, out, err = command("evaluate", path, "--dataset", toy_images, "--quiet")
+        assert code == 1
+        assert message in out + err
+        assert "Traceback" not in out + err
+    path = samples(name="both.npz", samples=one + 0.5, labels=np.zeros(2))
+    assert command("evaluate", path, "--dataset", toy_images, "--quiet")[0] == 0
+
+
+def test_a_model_is_trained_and_taken_from_the_store_the_second_time(command, toys, toy_images):
+    arguments = ["evaluate", f"{toys}:PixelwiseGaussian", "--dataset", toy_images, "--seeds", "2"]
+    code, out, err = command(*arguments)
+    assert (code, err.splitlines()[0].endswith("2 cells, 0 stored, 2 to run.")) == (0, True)
+    assert "Mean log-likelihood, nats, with its standard error across" in out
+    assert re.search(r"^  seeds: -?\d+\.\d\d ± \d+\.\d\d$", out, flags=re.MULTILINE)
+    code, again, err = command(*arguments)
+    assert (code, again, "2 stored, 0 to run" in err) == (0, out, True)
+
+
+def test_records_as_json_lines(command, toys, toy_images):
+    arguments = ["evaluate", f"{toys}:RaisesInSample", "--dataset", toy_images, "--json", "--quiet", "--seeds", "2"]
+    code, out, _ = command(*arguments)
+    assert code == 1
+    assert [json.loads(line)["reason"] for line in out.splitlines()] == ["RuntimeError: no samples today"] * 2
