@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,7 +81,7 @@ def _readable(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, 
         disable_numparse=True,
     )
     notes = "\n".join(_note(note, format) for note in _notes(frame, protocol, shown))
-    title = _note(protocol.title, format)
+    title = f"% {protocol.title}" if format == "latex" else protocol.title
     return f"{title}\n\n{table}\n\n{notes}\n"
 
 
@@ -152,7 +153,9 @@ def _has_published(frame: pandas.DataFrame, dataset: str) -> bool:
 
 def _note(text: str, format: TableFormat) -> str:
     text = " ".join(text.split())  # a reason may have several lines, and a comment is one
-    return f"% {text}" if format == "latex" else text
+    if format == "latex":
+        return f"% {text}"
+    return f"- {text}" if format == "markdown" else textwrap.fill(text, 100, break_on_hyphens=False)
 
 
 def _escape(text: str, format: TableFormat) -> str:
