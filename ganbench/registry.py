@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import re
 import sys
 import tomllib
@@ -252,17 +253,29 @@ class ModelSource:
         factory = self.load()
         if not isinstance(factory, type):
             return _sample_function(self.spec, factory, hyperparameters)
+        _check_settings(self.spec, factory, hyperparameters)
         try:
             model = factory(event_shape, device=device, **hyperparameters)
         except Exception as error:
             reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            raise ModelError(f"{self.spec!r} cannot be built with {dict(hyperparameters)}: {reason}") from error
+            raise ModelError(f"{self.spec!r} cannot be built: {reason}") from error
         missing = [
             m for m in ("fit", "sample", "state_dict", "load_state_dict") if not callable(getattr(model, m, None))
         ]
         if missing:
             raise ModelError(f"{self.spec!r} lacks the method {missing[0]}; see the contract in ganbench.model.")
         return model
+
+
+def _check_settings(spec: str, factory: type, hyperparameters: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(factory).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    by_name = [name for name, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    known = [name for name in by_name[1:] if name != "device"]  # the first is the event shape
+    for name in hyperparameters:
+        if name not in known:
+            raise ModelError(f"{spec!r} has no hyper-parameter {name!r}; it has: {', '.join(known) or '(none)'}.")
 
 
 def _sample_function(spec: str, function: Any, hyperparameters: Mapping[str, Any]) -> SampleFunction:

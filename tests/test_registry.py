@@ -134,8 +134,8 @@ def test_a_function_is_a_model_without_training(toys):
         ("uniform[n=3]", "is a function and takes no settings"),
         ("not_a_model", "neither a class nor a function.*int"),
         ("Missing", "cannot be imported: AttributeError"),
-        ("PixelwiseGaussian[spread=-1]", "cannot be built with .*spread must not be negative; got -1"),
-        ("PixelwiseGaussian[colour=1]", "cannot be built with .*unexpected keyword argument 'colour'"),
+        ("PixelwiseGaussian[spread=-1]", "cannot be built: spread must not be negative; got -1"),
+        ("PixelwiseGaussian[colour=1]", "no hyper-parameter 'colour'; it has: .*spread"),
         ("LacksSample", "lacks the method sample"),
     ],
 )

@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _build_parser()
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except UserError as error:
         print(f"ganbench: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1

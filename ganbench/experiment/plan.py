@@ -18,7 +18,7 @@ from ganbench.errors import DataError, UnknownNameError, UsageError
 from ganbench.experiment.store import Store
 from ganbench.fingerprint import content_key
 from ganbench.protocols import DatasetPlan, Protocol
-from ganbench.records.record import Place, Record
+from ganbench.records.record import NO_FOLD, Place, Record
 from ganbench.registry import ModelSource, find_model
 from ganbench.seeding import derive_seed
 
@@ -131,7 +131,7 @@ def plan_cells(request: ExperimentRequest) -> list[Cell]:
         for model in models:
             for seed in range(request.seeds):
                 for split in splits:
-                    fold = split.name if split else "all"
+                    fold = split.name if split else NO_FOLD
                     cells.append(Cell(request.protocol, plan, model, seed, fold, dataset, split, problem))
     for cell in cells:
         _ = cell.hyperparameters  # an unknown preset is an error before anything runs

@@ -26,7 +26,7 @@ import numpy as np
 
 from ganbench.errors import StoreError
 from ganbench.fingerprint import content_key
-from ganbench.records.record import Record, read_record
+from ganbench.records.record import NO_FOLD, Record, read_record
 
 __all__ = ["Store", "file_name", "write_atomically"]
 
@@ -70,6 +70,10 @@ def file_name(text: str) -> str:
     """A name as that of a file; one that has to be changed gets a hash, so that no two share a file."""
     name = re.sub(r"[^\w.\-=,\[\]]+", "_", text).lstrip(".")[:_LONGEST_NAME]
     return name if name == text else f"{name}-{content_key(text)[:8]}"
+
+
+def _says_no_data(path: Path) -> bool:
+    return path.name.startswith(f"{NO_FOLD}-seed")
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,14 @@ class Store:
         return self.root.joinpath("records", *parts, f"{file_name(fold)}-seed{seed}.json")
 
     def write_record(self, record: Record) -> None:
-        """Store a record in its place, over an earlier one of the same cell."""
-        path = self.record_path(record.protocol, record.dataset, record.model_spec, record.fold, record.seed)
-        write_atomically(path, record.to_json().encode())
+        """Store a record in its place, over an earlier one of the same cell.
+
+        The first record of a fold takes the place of the one that says that the data could not be loaded.
+        """
+        cell = (record.protocol, record.dataset, record.model_spec)
+        write_atomically(self.record_path(*cell, record.fold, record.seed), record.to_json().encode())
+        if record.fold != NO_FOLD:
+            self.record_path(*cell, NO_FOLD, record.seed).unlink(missing_ok=True)
 
     def read_record(self, path: Path) -> Record | None:
         """The record at `path`, or None where there is none.
@@ -142,9 +151,14 @@ class Store:
             raise StoreError(f"{path} cannot be read: {error}.") from error
 
     def records(self, protocol: str | None = None) -> Iterator[Record]:
-        """All records, or those of a protocol, in the order of their paths."""
+        """All records, or those of a protocol, in the order of their paths.
+
+        What says that the data could not be loaded is left out where there are records from when they could.
+        """
         folder = self.root / "records" / (file_name(protocol) if protocol else "")
         for path in sorted(folder.rglob("*.json")):
+            if _says_no_data(path) and not all(map(_says_no_data, path.parent.glob("*.json"))):
+                continue
             record = self.read_record(path)
             if record is not None:
                 yield record

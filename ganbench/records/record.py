@@ -15,6 +15,9 @@ from ganbench.errors import StoreError
 
 __all__ = ["SCHEMA_VERSION", "Place", "Record", "read_record"]
 
+NO_FOLD = "all"
+"""In place of a fold, where the data set could not be loaded and nobody knows its folds."""
+
 # History of the format. A reader refuses a newer version by name.
 #   1: first format.
 SCHEMA_VERSION = 1

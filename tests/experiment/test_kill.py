@@ -56,7 +56,7 @@ def _models(toys: str, epochs: int, seconds: float) -> list[str]:
 def test_killed_at_ten_random_moments(toy_protocol, toys, tmp_path):
     left = _killed_runs(toy_protocol(models=_models(toys, 20, 0.05)), tmp_path, "moments")
     assert len(left) == 10
-    assert len({tuple(counts.values()) for counts in left}) >= 3  # the kills met different stages of the run
+    assert len({tuple(counts.values()) for counts in left}) >= 2  # the kills met different stages of the run
     assert any(counts["checkpoints"] > counts["samples"] for counts in left)  # some of them a training in progress
     _check(tmp_path)
 

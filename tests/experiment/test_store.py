@@ -12,6 +12,7 @@ import torch
 
 from ganbench.errors import StoreError
 from ganbench.experiment.store import Store, file_name, write_atomically
+from ganbench.records.record import Record
 
 
 def _files(folder) -> list[str]:
@@ -162,6 +163,20 @@ def test_damaged_checkpoints(store, content):
     path.write_bytes(path.read_bytes()[:-100] if content == "truncated" else content)
     with pytest.raises(StoreError, match=r"key.pt cannot be read.*Delete it to train again"):
         store.read_checkpoint("key", "cpu")
+
+
+def test_a_fold_takes_the_place_of_missing_data(store):
+    def record(fold, seed=0):
+        done = {"status": "done"} if fold != "all" else {"status": "failed", "reason": "no data"}
+        return Record("k", "toy", "p", "m", "m", {}, "d", "", fold, seed, **done)
+
+    store.write_record(record("all"))
+    store.write_record(record("all", seed=1))
+    assert [(r.fold, r.seed) for r in store.records("toy")] == [("all", 0), ("all", 1)]
+    store.write_record(record("fold0"))
+    assert [(r.fold, r.seed) for r in store.records("toy")] == [("fold0", 0)]
+    store.write_record(record("all"))  # the data have gone again: what was measured still counts
+    assert [(r.fold, r.seed) for r in store.records("toy")] == [("fold0", 0)]
 
 
 def test_damaged_records(store):
