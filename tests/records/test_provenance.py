@@ -15,8 +15,8 @@ from ganbench.records.provenance import collect_provenance
 
 
 def test_versions_and_machine():
-    facts = collect_provenance("cpu")
     collect_provenance.cache_clear()  # another test may have changed the number of threads
+    facts = collect_provenance("cpu")
     keys = "ganbench commit python packages system processor device device_name threads"
     assert sorted(facts) == sorted(keys.split())
     assert (facts["ganbench"], facts["python"]) == (__version__, platform.python_version())
