@@ -67,7 +67,7 @@ def likelihood_frame(records: Iterable[Record], protocol: Protocol, bandwidth: s
         row
         for (dataset, _), group in groups.items()
         if (plan := plans.get(dataset, DatasetPlan(name=dataset))).likelihood
-        for row in _rows(group, plan, protocol, shown)
+        for row in _rows(group, plan, protocol, shown, _number_of_folds(groups, dataset))
     ]
     frame = pandas.DataFrame(rows, columns=[*COLUMNS, "standard_error_unbiased", "at_edge", "reason"])
     return frame.astype({"n_test": "Int64", "n_samples": "Int64"})  # whole numbers even where a failed row has none
@@ -88,7 +88,14 @@ def _check_comparable(groups: dict[tuple[str, str], list[Record]]) -> None:
                 )
 
 
-def _rows(group: Sequence[Record], plan: DatasetPlan, protocol: Protocol, shown: str) -> list[dict[str, Any]]:
+def _number_of_folds(groups: dict[tuple[str, str], list[Record]], dataset: str) -> int:
+    """As many as the most complete model has: an interrupted run leaves others with fewer."""
+    return max(len({r.fold for r in group}) for (name, _), group in groups.items() if name == dataset)
+
+
+def _rows(
+    group: Sequence[Record], plan: DatasetPlan, protocol: Protocol, shown: str, n_folds: int
+) -> list[dict[str, Any]]:
     done = [record for record in group if record.status == "done"]
     seeds = sorted({record.seed for record in group})
     kinds = [*plan.standard_error_across, *(["seeds"] if len(seeds) > 1 else [])]
@@ -96,8 +103,12 @@ def _rows(group: Sequence[Record], plan: DatasetPlan, protocol: Protocol, shown:
         failure = {"status": "failed", "reason": group[0].reason}
         return [_common(group, protocol, across, seeds) | failure for across in kinds]
     failed = [record for record in group if record.status == "failed"]
-    status = "done" if not failed else f"partial: {len(failed)} of {len(group)} cells failed"
     reason = failed[0].reason if failed else ""
+    status = "done"
+    if failed:
+        status = f"partial: {len(failed)} of {len(group)} cells failed"
+    elif (present := len({record.fold for record in done})) < n_folds:
+        status, reason = f"partial: {present} of {n_folds} folds", "the other folds have not been run"
     rows = []
     for across in kinds:
         used = [r for r in done if r.fold == _first_fold(group)] if across == "examples" else done

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
+import oracles
 import pytest
 import torch
 
 from ganbench.errors import UsageError
 from ganbench.metrics import _distances as distances_module
 from ganbench.metrics import nearest_neighbors
-
-
-def _load_oracles():
-    spec = importlib.util.spec_from_file_location("oracles", Path(__file__).parents[1] / "oracles.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-oracles = _load_oracles()
 
 
 @pytest.mark.parametrize("d", [1, 5, 784])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
+import oracles
 import pytest
 import torch
 
@@ -21,16 +20,6 @@ from ganbench.metrics import (
     select_bandwidth,
 )
 from ganbench.metrics import _distances as distances_module
-
-
-def _load_oracles():
-    spec = importlib.util.spec_from_file_location("oracles", Path(__file__).parents[1] / "oracles.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-oracles = _load_oracles()
 
 TOLERANCE = 1e-3  # nats per point: the accuracy that is promised
 

@@ -121,6 +121,15 @@ def test_a_model_that_failed_in_part(make_record):
     assert (rows["folds"]["mean_log_likelihood"], rows["folds"]["standard_error"]) == (3, 1 / math.sqrt(2))
 
 
+def test_folds_that_were_not_run_are_told(make_record):
+    whole = [make_record(fold=f"fold{k}", model="whole") for k in range(3)]
+    frame = likelihood_frame([*whole, make_record(fold="fold0", model="begun")], _protocol("folds"))
+    rows = {row["model"]: row for row in frame.to_dict("records")}
+    assert rows["whole"]["status"] == "done"
+    assert rows["begun"]["status"] == "partial: 1 of 3 folds"
+    assert rows["begun"]["reason"] == "the other folds have not been run"
+
+
 def test_data_without_likelihood_are_left_out(make_record):
     protocol = _protocol(datasets=(DatasetPlan("d", likelihood=False), DatasetPlan("e")))
     assert list(likelihood_frame([make_record(), make_record(dataset="e")], protocol)["dataset"]) == ["e"]
