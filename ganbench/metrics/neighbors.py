@@ -6,22 +6,17 @@ nearest to it in Euclidean distance.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
 from ganbench.errors import UsageError
-from ganbench.metrics._distances import (
-    DEFAULT_MEMORY,
-    Reference,
-    as_points,
-    exact_squared_distances,
-    merge_smallest,
-    row_blocks,
-)
+from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Pairs, Reference, as_points, near_pairs
 
 __all__ = ["nearest_neighbors"]
 
-_SPARE = 8  # candidates beyond k that the float32 pass keeps
+_MAX_PAIRS = 64  # candidates a query, on average, beyond k; with more the float32 products are too coarse
 
 
 def nearest_neighbors(
@@ -33,8 +28,8 @@ def nearest_neighbors(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The k nearest reference points of every query, in Euclidean distance.
 
-    Candidates are found by float32 matrix products and ranked by differences in float64; a query whose k-th neighbour
-    not closer than the first point left out by more than the rounding error is searched again in float64.
+    Matrix products find all points that may be among the nearest, given the bound on their rounding error; differences
+    in float64 rank them. Float64 products take over where the bound of float32 leaves too many candidates.
 
     Args:
         queries: `[n, d]` (or `[n, ...]`, flattened), tensor or array.
@@ -55,50 +50,52 @@ def nearest_neighbors(
         raise UsageError(f"queries have {x.shape[1]} dimensions and reference {points.shape[1]}; they must agree.")
     if not 1 <= k <= points.shape[0]:
         raise UsageError(f"k must be between 1 and the {points.shape[0]} reference points; got {k}.")
-    rows, columns = row_blocks(x.shape[0], x.shape[1], points.shape[0], max_memory)
-    prepared = Reference.prepare(points, columns)
-    blocks = [_search(block, prepared, k, max_memory) for block in x.split(rows)]
-    return torch.cat([d for d, _ in blocks]), torch.cat([i for _, i in blocks])
+    prepared = Reference.prepare(points, max_memory)
+    bands = [_search(band, prepared, k) for band in prepared.bands(x)]
+    return torch.cat([distances for distances, _ in bands]), torch.cat([indices for _, indices in bands])
 
 
-def _search(block: torch.Tensor, reference: Reference, k: int, max_memory: int) -> tuple[torch.Tensor, torch.Tensor]:
-    queries = reference.centred_queries(block)
-    squared, indices, doubtful = _ranked(block, queries, reference, k, torch.float32, max_memory)
-    if bool(doubtful.any()):
-        rows = doubtful.nonzero()[:, 0]
-        squared[rows], indices[rows], doubtful = _ranked(
-            block[rows], queries[rows], reference, k, torch.float64, max_memory
-        )
-        for row in rows[doubtful].tolist():  # more equal distances than candidates
-            squared[row], indices[row] = _by_differences(block[row : row + 1], reference, k, max_memory)
-    return squared.sqrt(), indices
+def _search(queries: torch.Tensor, reference: Reference, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    centred = reference.centred(queries)
+    most = (k + _MAX_PAIRS) * len(queries)
+    pairs = _candidates(centred, reference, k, torch.float32, most)
+    if pairs is None:
+        pairs = _candidates(centred, reference, k, torch.float64, None)
+    if pairs is None:
+        raise RuntimeError("A search without a limit on its candidates has no result.")
+    return _nearest(pairs, reference.exact_squared_distances(queries, pairs), len(queries), k)
 
 
-def _by_differences(
-    query: torch.Tensor, reference: Reference, k: int, max_memory: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """All distances of one query, sorted stably."""
-    columns = torch.arange(reference.points.shape[0], device=query.device)
-    width = max(1, max_memory // (32 * query.shape[1]))
-    parts = [
-        exact_squared_distances(query, reference.points, part[None], max_memory)[0] for part in columns.split(width)
-    ]
-    squared, order = torch.cat(parts).sort(stable=True)
-    return squared[:k], order[:k]
+def _candidates(
+    centred: torch.Tensor, reference: Reference, k: int, dtype: torch.dtype, most: int | None
+) -> Pairs | None:
+    """All pairs that may be among the k nearest of their row; None where there are more than `most` of them.
+
+    Of the k smallest minima of groups, the largest is at least the k-th smallest t, as each group holds a point of its
+    own. A true neighbour lies within twice the error bound of that.
+    """
+    margin = 2 * reference.error_bound(centred, dtype)
+    best = torch.full((len(centred), k), math.inf, dtype=dtype, device=centred.device)
+    kept: list[Pairs] = []
+    for rows, first, t in reference.tiles(centred, dtype):
+        minima = t.view(len(t), -1, GROUP).amin(2)
+        best[rows] = torch.cat((best[rows], minima), dim=1).topk(k, dim=1, largest=False, sorted=True).values
+        limit = torch.nextafter((best[rows, -1].double() + margin[rows]).to(dtype), torch.tensor(math.inf, dtype=dtype))
+        pairs = near_pairs(t, minima, limit, rows.start, first)
+        kept.append(pairs.where(pairs.columns < reference.points.shape[0]))
+        if most is not None and sum(len(part.t) for part in kept) > 2 * most:
+            return None
+    pairs = Pairs.join(kept, centred)
+    pairs = pairs.where(pairs.t <= (best[:, -1].double() + margin)[pairs.rows])
+    return None if most is not None and len(pairs.t) > most else pairs
 
 
-def _ranked(
-    block: torch.Tensor, queries: torch.Tensor, reference: Reference, k: int, dtype: torch.dtype, max_memory: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Exact squared distances and indices of the k nearest candidates, and which rows may have missed one."""
-    near = torch.empty(queries.shape[0], 0, dtype=dtype, device=queries.device)
-    indices = torch.empty(queries.shape[0], 0, dtype=torch.int64, device=queries.device)
-    for first, t in reference.tiles(queries, dtype):
-        near, indices = merge_smallest(near, indices, t, first, k + _SPARE)
-    indices, _ = indices.sort(dim=1)  # so that the stable sort below puts the lower row first
-    exact, order = exact_squared_distances(block, reference.points, indices, max_memory).sort(dim=1, stable=True)
-    error = reference.error_bound(queries) * (1.0 if dtype is torch.float32 else 2.0**-29)
-    left_out = near[:, -1].double() + queries.square().sum(1) - error
-    complete = indices.shape[1] == reference.points.shape[0]
-    doubtful = torch.zeros_like(left_out, dtype=torch.bool) if complete else ~(exact[:, k - 1] < left_out)
-    return exact[:, :k], indices.gather(1, order)[:, :k], doubtful
+def _nearest(pairs: Pairs, squared: torch.Tensor, n: int, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first k pairs of every row, by distance and then by column."""
+    order = pairs.columns.argsort(stable=True)
+    order = order[squared[order].argsort(stable=True)]
+    order = order[pairs.rows[order].argsort(stable=True)]
+    counts = torch.bincount(pairs.rows, minlength=n)
+    starts = counts.cumsum(0) - counts
+    chosen = order[starts.unsqueeze(1) + torch.arange(k, device=starts.device)]
+    return squared[chosen].sqrt(), pairs.columns[chosen]

@@ -21,14 +21,7 @@ import numpy as np
 import torch
 
 from ganbench.errors import UsageError
-from ganbench.metrics._distances import (
-    DEFAULT_MEMORY,
-    Reference,
-    as_points,
-    exact_squared_distances,
-    merge_smallest,
-    row_blocks,
-)
+from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Pairs, Reference, as_points, near_pairs
 
 __all__ = [
     "PAPER_GRID",
@@ -42,8 +35,9 @@ __all__ = [
 PAPER_GRID: tuple[float, ...] = tuple(float(s) for s in np.logspace(-1, 0, 10))
 """The ten bandwidths of the source: 0.1 to 1, evenly spaced in the logarithm."""
 
-_CANDIDATES = 16  # kernels of a point that are recomputed in float64
 _TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
+_LEAST_EXPONENT = -80.0  # exp(-80) = 2e-35 adds nothing to a sum of at least 1; below, exponentials become slow
+_MAX_PAIRS = 64  # pairs a row of a tile, on average, that may be recomputed
 
 
 @dataclass(frozen=True)
@@ -99,13 +93,9 @@ def parzen_log_density(
     if x.shape[1] != reference.shape[1]:
         raise UsageError(f"points have {x.shape[1]} dimensions and centres {reference.shape[1]}; they must agree.")
     bandwidths, single = _as_bandwidths(bandwidth, x.device)
-    n, d = x.shape
-    rows, columns = row_blocks(n, d, reference.shape[0], max_memory)
-    prepared = Reference.prepare(reference, columns)
-    result = torch.empty(len(bandwidths), n, dtype=torch.float64, device=x.device)
-    for start in range(0, n, rows):
-        block = x[start : start + rows]
-        result[:, start : start + rows] = _log_mean_kernel(block, prepared, bandwidths, max_memory)
+    d = x.shape[1]
+    prepared = Reference.prepare(reference, max_memory)
+    result = torch.cat([_log_mean_kernel(band, prepared, bandwidths) for band in prepared.bands(x)], dim=1)
     result -= 0.5 * d * torch.log(2 * math.pi * bandwidths**2).unsqueeze(1)
     return result[0] if single else result
 
@@ -193,69 +183,102 @@ def _as_bandwidths(
     return values, single
 
 
-def _log_mean_kernel(
-    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, max_memory: int
-) -> torch.Tensor:
-    """Log (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) for one block of points: float64 `[k, rows]`."""
-    queries = reference.centred_queries(points)
-    result, doubtful = _by_float32(points, queries, reference, bandwidths, max_memory)
+def _log_mean_kernel(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor) -> torch.Tensor:
+    """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) for one band of points: float64 `[k, n]`."""
+    centred = reference.centred(points)
+    result, doubtful = _by_float32(points, centred, reference, bandwidths)
     if bool(doubtful.any()):
-        chosen = queries[doubtful]
-        sums, smallest, _, _ = _kernel_sums(chosen, reference, bandwidths, torch.float64, candidates=0)
+        chosen = centred[doubtful]
+        sums, smallest, _ = _kernel_sums(chosen, reference, bandwidths, torch.float64, None)
         result[:, doubtful] = _assemble(sums, smallest, chosen, bandwidths)
     return result - math.log(reference.points.shape[0])
 
 
 def _by_float32(
-    points: torch.Tensor, queries: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, max_memory: int
+    points: torch.Tensor, centred: torch.Tensor, reference: Reference, bandwidths: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The log kernel sums by float32 products, and which points they may be wrong for."""
-    sums, smallest, near, indices = _kernel_sums(queries, reference, bandwidths, torch.float32, candidates=_CANDIDATES)
-    shift = queries.square().sum(1)
-    exact = exact_squared_distances(points, reference.points, indices, max_memory) - shift.unsqueeze(1)
-    approximate_kernels = _kernels(near.double(), smallest, bandwidths)
-    rest = (sums - approximate_kernels.sum(2)).clamp_min(0)
-    corrected = rest + _kernels(exact, smallest, bandwidths).sum(2)
-    uncertainty = reference.error_bound(queries) / (2 * bandwidths.square().unsqueeze(1))
-    remaining = uncertainty * (rest / corrected)
-    doubtful = ~((remaining < _TOLERANCE) & (uncertainty < 1.0)).all(0)
-    return _assemble(corrected, smallest, queries, bandwidths), doubtful
+    """The log kernel sums by float32 products, and which points they may be wrong for.
+
+    With e the error bound of a squared distance, a kernel is off by at most u = e / (2 s^2) in the logarithm, and a sum
+    of which the share r has not been recomputed by r u. Where u alone is within tolerance nothing is recomputed.
+    """
+    uncertainty = reference.error_bound(centred, torch.float32) / (2 * bandwidths.square().unsqueeze(1))
+    # Kernels below exp(-3) tolerance / u of the largest are left: few of them together reach tolerance / u.
+    depth = (torch.log(uncertainty / _TOLERANCE) + 3) * 2 * bandwidths.square().unsqueeze(1)
+    window = torch.where(uncertainty > _TOLERANCE, depth, -1.0).amax(0)
+    sums, smallest, pairs = _kernel_sums(centred, reference, bandwidths, torch.float32, window)
+    pairs = pairs.where(pairs.t <= (smallest + window)[pairs.rows])
+    rest, corrected = _correct(sums, smallest, pairs, points, centred, reference, bandwidths)
+    doubtful = ~((uncertainty * (rest / corrected) < _TOLERANCE) & (uncertainty < 1.0)).all(0)
+    return _assemble(corrected, smallest, centred, bandwidths), doubtful
 
 
-def _kernels(t: torch.Tensor, smallest: torch.Tensor, bandwidths: torch.Tensor) -> torch.Tensor:
-    """exp(-(t - smallest) / (2 s^2)): float64 `[k, rows, candidates]`."""
-    return torch.exp((smallest.unsqueeze(1) - t) / (2 * bandwidths.square().view(-1, 1, 1)))
+def _correct(
+    sums: torch.Tensor,
+    smallest: torch.Tensor,
+    pairs: Pairs,
+    points: torch.Tensor,
+    centred: torch.Tensor,
+    reference: Reference,
+    bandwidths: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Take the kernels of pairs out of the sums (`rest`), and put them in again as they are in float64."""
+    exact = reference.exact_squared_distances(points, pairs) - centred.square().sum(1)[pairs.rows]
+    factors, rest = (0.5 / bandwidths.square()).unsqueeze(1), sums.clone()
+    rest.index_add_(1, pairs.rows, torch.exp((smallest[pairs.rows] - pairs.t) * factors), alpha=-1)
+    rest.clamp_(min=0)
+    return rest, rest.index_add(1, pairs.rows, torch.exp((smallest[pairs.rows] - exact) * factors))
 
 
 def _assemble(
-    sums: torch.Tensor, smallest: torch.Tensor, queries: torch.Tensor, bandwidths: torch.Tensor
+    sums: torch.Tensor, smallest: torch.Tensor, centred: torch.Tensor, bandwidths: torch.Tensor
 ) -> torch.Tensor:
-    return torch.log(sums) - (smallest + queries.square().sum(1)) / (2 * bandwidths.square().unsqueeze(1))
+    return torch.log(sums) - (smallest + centred.square().sum(1)) / (2 * bandwidths.square().unsqueeze(1))
 
 
 def _kernel_sums(
-    queries: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, dtype: torch.dtype, candidates: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Stream over the centres: kernel sums relative to the nearest centre, and the nearest centres.
+    centred: torch.Tensor,
+    reference: Reference,
+    bandwidths: torch.Tensor,
+    dtype: torch.dtype,
+    window: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor, Pairs]:
+    """Stream over the centres: kernel sums relative to the nearest centre, and the pairs near to it.
+
+    Args:
+        centred: `[n, d]` centred points.
+        reference: The centres.
+        bandwidths: `[k]`.
+        dtype: Of the products.
+        window: `[n]`, how far above its smallest t a pair is kept; below 0 for none. None keeps no pairs at all.
 
     Returns:
-        sums: float64 `[k, rows]`, sum_j exp(-(t_j - min t) / (2 s^2)), always >= 1 up to rounding.
-        smallest: float64 `[rows]`, min t.
-        near, indices: `[rows, candidates]` smallest t and their columns.
+        sums: float64 `[k, n]`, sum_j exp(-(t_j - min t) / (2 s^2)), at least 1 up to rounding.
+        smallest: float64 `[n]`, min t.
+        pairs: The pairs within the window of the smallest t so far, so some that turn out not to be.
     """
-    rows, device = queries.shape[0], queries.device
     factors = 0.5 / bandwidths.square()
-    sums = torch.zeros(len(bandwidths), rows, dtype=torch.float64, device=device)
-    smallest = torch.full((rows,), math.inf, dtype=torch.float64, device=device)
-    near = torch.empty(rows, 0, dtype=dtype, device=device)
-    indices = torch.empty(rows, 0, dtype=torch.int64, device=device)
-    for first, t in reference.tiles(queries, dtype):
-        if candidates:
-            near, indices = merge_smallest(near, indices, t, first, candidates)
-        lower = torch.minimum(smallest, t.amin(1).double())
-        sums *= torch.exp((lower - smallest) * factors.unsqueeze(1))
-        smallest = lower
-        t = t.sub_(lower.to(dtype).unsqueeze(1))
-        for k, factor in enumerate(factors.tolist()):
-            sums[k] += torch.mul(t, -factor).exp_().sum(1)
-    return sums, smallest, near, indices
+    sums = torch.zeros(len(bandwidths), len(centred), dtype=torch.float64, device=centred.device)
+    smallest = torch.full((len(centred),), math.inf, dtype=torch.float64, device=centred.device)
+    kept: list[Pairs] = []
+    for rows, first, t in reference.tiles(centred, dtype):
+        minima = t.view(len(t), -1, GROUP).amin(2)
+        lower = torch.minimum(smallest[rows], minima.amin(1).double())
+        if window is not None:
+            pairs = near_pairs(t, minima, (lower + window[rows]).to(dtype), rows.start, first)
+            if len(pairs.t) <= _MAX_PAIRS * len(t):
+                kept.append(pairs)
+        sums[:, rows] *= torch.exp((lower - smallest[rows]) * factors.unsqueeze(1))
+        smallest[rows] = lower
+        sums[:, rows] += _tile_sums(t.sub_(lower.to(dtype).unsqueeze(1)), factors)
+    return sums, smallest, Pairs.join(kept, centred)
+
+
+def _tile_sums(t: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """sum_j exp(-f t_j) for every factor f: float64 `[k, n]`."""
+    buffer = torch.empty_like(t)
+    sums = [
+        torch.mul(t, -factor, out=buffer).clamp_(min=_LEAST_EXPONENT).exp_().sum(1, dtype=t.dtype).double()
+        for factor in factors.tolist()
+    ]
+    return torch.stack(sums)

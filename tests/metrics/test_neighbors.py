@@ -62,13 +62,13 @@ def test_many_equal_points():
     np.testing.assert_array_equal(indices, [[0, 1, 2, 3]] * 2)
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (7, 13)])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 32), (7, 64)])
 def test_blocks_do_not_change_the_result(monkeypatch, rows, columns):
     rng = np.random.default_rng(0)
     queries, reference = rng.random((20, 12)), rng.random((101, 12))
     expected = nearest_neighbors(queries, reference, 3)
-    monkeypatch.setattr(distances_module, "_MAX_ROWS", rows)
-    monkeypatch.setattr(distances_module, "_MAX_COLUMNS", columns)
+    monkeypatch.setattr(distances_module, "_TILE_ROWS", rows)
+    monkeypatch.setattr(distances_module, "_TILE_COLUMNS", columns)
     distances, indices = nearest_neighbors(queries, reference, 3)
     assert torch.equal(indices, expected[1])
     np.testing.assert_allclose(distances, expected[0], rtol=1e-12)
