@@ -121,9 +121,9 @@ class Reference:
         largest = max(float((block.double() - mean).square().sum(1).max()) for block in blocks)
         return cls(points, mean, largest**0.5, max_memory)
 
-    def bands(self, queries: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Cut queries `[n, d]` into bands that take at most half of the memory: 24 d bytes a query."""
-        return queries.split(max(1, self.max_memory // (48 * queries.shape[1])))
+    def bands(self, queries: torch.Tensor, pairs: int = 0) -> tuple[torch.Tensor, ...]:
+        """Cut queries `[n, d]` into bands that take at most half of the memory: 24 bytes a number and a pair kept."""
+        return queries.split(max(1, self.max_memory // (48 * (queries.shape[1] + pairs))))
 
     def centred(self, queries: torch.Tensor) -> torch.Tensor:
         """The queries less the mean of the reference, in float64."""

@@ -51,7 +51,7 @@ def nearest_neighbors(
     if not 1 <= k <= points.shape[0]:
         raise UsageError(f"k must be between 1 and the {points.shape[0]} reference points; got {k}.")
     prepared = Reference.prepare(points, max_memory)
-    bands = [_search(band, prepared, k) for band in prepared.bands(x)]
+    bands = [_search(band, prepared, k) for band in prepared.bands(x, GROUP * k)]
     return torch.cat([distances for distances, _ in bands]), torch.cat([indices for _, indices in bands])
 
 
@@ -80,7 +80,8 @@ def _candidates(
     for rows, first, t in reference.tiles(centred, dtype):
         minima = t.view(len(t), -1, GROUP).amin(2)
         best[rows] = torch.cat((best[rows], minima), dim=1).topk(k, dim=1, largest=False, sorted=True).values
-        limit = torch.nextafter((best[rows, -1].double() + margin[rows]).to(dtype), torch.tensor(math.inf, dtype=dtype))
+        limit = (best[rows, -1].double() + margin[rows]).to(dtype)
+        limit = torch.nextafter(limit, torch.full_like(limit, math.inf))  # rounding must not exclude a candidate
         pairs = near_pairs(t, minima, limit, rows.start, first)
         kept.append(pairs.where(pairs.columns < reference.points.shape[0]))
         if most is not None and sum(len(part.t) for part in kept) > 2 * most:
