@@ -97,7 +97,13 @@ def _estimate(request: ExperimentRequest, pending: list[Cell]) -> str:
     known = [table.get(c.plan.name, {}).get(c.model.name) for c in trainings if not c.model.settings]
     seconds = sum(s for s in known if s is not None)
     unknown = len(trainings) - sum(s is not None for s in known)
-    text = f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+    text = _in_words(seconds)
     if unknown:
         return f"{text} and {unknown} trainings of unknown length" if seconds else "not known"
     return f"about {text}"
+
+
+def _in_words(seconds: float) -> str:
+    if seconds >= 2 * 3600:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
