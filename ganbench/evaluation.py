@@ -15,7 +15,14 @@ import numpy as np
 from ganbench.errors import SampleError
 from ganbench.metrics.standard_error import mean_with_error
 
-__all__ = ["Likelihood", "NeighborDistances", "check_samples", "evaluate_samples", "nearest_neighbor_distances"]
+__all__ = [
+    "Likelihood",
+    "NeighborDistances",
+    "as_dict",
+    "check_samples",
+    "evaluate_samples",
+    "nearest_neighbor_distances",
+]
 
 _RANGE_TOLERANCE = 1e-3
 

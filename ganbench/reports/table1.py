@@ -14,7 +14,7 @@ from ganbench.records.frame import COLUMNS
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["FORMATS", "TableFormat", "render_table"]
+__all__ = ["FORMATS", "TableFormat", "render_table", "suffix"]
 
 TableFormat = Literal["text", "markdown", "latex", "csv", "json"]
 FORMATS: tuple[TableFormat, ...] = ("text", "markdown", "latex", "csv", "json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -12,35 +11,26 @@ from concurrent.futures import Future
 
 import pytest
 import torch
+from serial_runs import run_serially, without_times
 
 from ganbench.errors import StoreError
 from ganbench.experiment import run
 from ganbench.experiment.plan import plan_cells
 from ganbench.experiment.progress import Silence
-from ganbench.experiment.run import run_cells, run_cells_in_parallel
+from ganbench.experiment.run import run_cells_in_parallel
 from ganbench.experiment.store import Store
-
-
-def _run(request, store):
-    return list(run_cells(plan_cells(request), store, "cpu", Silence()))
-
-
-def _without_times(record) -> dict:
-    content = json.loads(record.to_json())
-    del content["timing"]
-    return content
 
 
 def test_two_jobs_give_the_same_numbers(request_toys, store, tmp_path):
     request = request_toys("PixelwiseGaussian", "RaisesInSample", "uniform", seeds=2)
     torch.set_num_threads(1)
-    alone = _run(request, Store(tmp_path / "alone"))
+    alone = run_serially(request, Store(tmp_path / "alone"))
     cells = plan_cells(request)
     together = list(run_cells_in_parallel(cells, request, store, "cpu", 2, Silence()))
-    places = {record.place: _without_times(record) for record in together}
+    places = {record.place: without_times(record) for record in together}
     assert set(places) == {cell.place for cell in cells}
     for record in alone:
-        expected, found = _without_times(record), places[record.place]
+        expected, found = without_times(record), places[record.place]
         for content in (expected, found, expected["training"], found["training"]):
             content.pop("provenance", None)  # the number of threads
         assert found == expected

@@ -8,22 +8,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from serial_runs import run_serially, without_times
 
 from ganbench.experiment import training
 from ganbench.experiment.plan import plan_cells
 from ganbench.experiment.progress import Silence
 from ganbench.experiment.run import run_cells
 from ganbench.experiment.store import Store
-
-
-def _run(request, store):
-    return list(run_cells(plan_cells(request), store, "cpu", Silence()))
-
-
-def _without_times(record) -> dict:
-    content = json.loads(record.to_json())
-    del content["timing"]
-    return content
 
 
 @pytest.fixture
@@ -36,7 +27,7 @@ def epochs(monkeypatch):
 
 
 def test_a_record_has_its_numbers_and_their_origin(request_toys, store):
-    (record,) = _run(request_toys("PixelwiseGaussian[epochs=2]"), store)
+    (record,) = run_serially(request_toys("PixelwiseGaussian[epochs=2]"), store)
     assert (record.status, record.n_samples, record.fold, record.model) == ("done", 20, "standard", "PixelwiseGaussian")
     assert set(record.likelihood) == {"grid", "refined"}
     assert len(record.likelihood["grid"]["log_likelihoods"]) == 12
@@ -51,8 +42,8 @@ def test_a_record_has_its_numbers_and_their_origin(request_toys, store):
 
 def test_only_the_timing_of_equal_runs_differs(request_toys, store, tmp_path):
     request = request_toys("PixelwiseGaussian", "uniform")
-    first, second = _run(request, store), _run(request, Store(tmp_path / "again"))
-    assert [_without_times(r) for r in first] == [_without_times(r) for r in second]
+    first, second = run_serially(request, store), run_serially(request, Store(tmp_path / "again"))
+    assert [without_times(r) for r in first] == [without_times(r) for r in second]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +64,7 @@ def test_only_the_timing_of_equal_runs_differs(request_toys, store, tmp_path):
     ],
 )
 def test_a_failure_is_a_row_and_the_rest_goes_on(request_toys, store, model, reason):
-    failed, done = _run(request_toys(model, "PixelwiseGaussian"), store)
+    failed, done = run_serially(request_toys(model, "PixelwiseGaussian"), store)
     assert (failed.status, done.status) == ("failed", "done")
     assert reason in failed.reason
     assert failed.likelihood == {}
@@ -82,15 +73,15 @@ def test_a_failure_is_a_row_and_the_rest_goes_on(request_toys, store, model, rea
 
 
 def test_a_defect_keeps_its_traceback(request_toys, store):
-    (record,) = _run(request_toys("RaisesInSample"), store)
+    (record,) = run_serially(request_toys("RaisesInSample"), store)
     assert "Traceback" in record.traceback
     assert 'in sample\n    raise RuntimeError("no samples today")' in record.traceback
-    (record,) = _run(request_toys("Diverges"), store)
+    (record,) = run_serially(request_toys("Diverges"), store)
     assert record.traceback == ""
 
 
 def test_too_few_samples_are_refused(request_toys, store):
-    (record,) = _run(request_toys("TwoAtATime", n_samples=3), store)
+    (record,) = run_serially(request_toys("TwoAtATime", n_samples=3), store)
     assert "sample(3) returned 4 samples" in record.reason
 
 
@@ -100,14 +91,14 @@ def test_an_interruption_is_no_failure(request_toys, store, monkeypatch):
 
     monkeypatch.setattr(training, "_checked", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        _run(request_toys("PixelwiseGaussian"), store)
+        run_serially(request_toys("PixelwiseGaussian"), store)
     assert list(store.records()) == []
 
 
 def test_training_goes_on_from_its_checkpoint(request_toys, store, tmp_path, monkeypatch, epochs):
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
     request = request_toys("PixelwiseGaussian[epochs=5]")
-    (expected,) = _run(request, Store(tmp_path / "undisturbed"))
+    (expected,) = run_serially(request, Store(tmp_path / "undisturbed"))
     del epochs[:]
 
     class Interrupted(Silence):
@@ -120,20 +111,20 @@ def test_training_goes_on_from_its_checkpoint(request_toys, store, tmp_path, mon
         list(run_cells(plan_cells(request), store, "cpu", Interrupted()))
     assert epochs == [1, 2, 3, 4]
     del epochs[:]
-    (record,) = _run(request, store)
+    (record,) = run_serially(request, store)
     assert epochs == [4, 5]  # the fourth was not stored
-    assert _without_times(record) == _without_times(expected)
+    assert without_times(record) == without_times(expected)
     assert record.timing["train_seconds"] > 0
 
 
 def test_training_and_samples_are_taken_from_the_store(request_toys, store, epochs):
     request = request_toys("PixelwiseGaussian")
-    (first,) = _run(request, store)
+    (first,) = run_serially(request, store)
     assert epochs == [1, 2, 3]
     finer = request_toys("PixelwiseGaussian", bandwidth_grid=[0.1, 0.15, 0.2])
     (cell,) = plan_cells(finer)
     assert cell.stored_record(store) is None  # there is one in its place, by other rules
-    (second,) = _run(finer, store)
+    (second,) = run_serially(finer, store)
     assert epochs == [1, 2, 3]
     assert second.samples_sha256 == first.samples_sha256
     assert "sample_seconds" not in second.timing
@@ -156,7 +147,7 @@ def test_an_unreadable_checkpoint_is_a_row(request_toys, store, content, reason)
     store.write_checkpoint(cell.train_key, content)
     if isinstance(content, bytes):
         store.checkpoint_path(cell.train_key).write_bytes(content)
-    failed, done = _run(request, store)
+    failed, done = run_serially(request, store)
     assert (failed.status, done.status) == ("failed", "done")
     assert reason.replace(" .* ", "") in failed.reason or all(part in failed.reason for part in reason.split(" .* "))
     assert store.checkpoint_path(cell.train_key).exists()
@@ -164,23 +155,23 @@ def test_an_unreadable_checkpoint_is_a_row(request_toys, store, content, reason)
 
 def test_damaged_samples_are_a_row(request_toys, store):
     request = request_toys("PixelwiseGaussian")
-    _run(request, store)
+    run_serially(request, store)
     (cell,) = plan_cells(request)
     store.array_path("samples", cell.samples_key).write_bytes(b"")
-    (record,) = _run(request, store)
+    (record,) = run_serially(request, store)
     assert (record.status, record.traceback) == ("failed", "")
     assert "Delete the file to make it again" in record.reason
 
 
 def test_a_file_of_samples_is_scored_and_not_trained(request_toys, store, tmp_path, epochs):
     np.savez(tmp_path / "mine.npz", np.random.default_rng(3).random((15, 9)))
-    (record,) = _run(request_toys(str(tmp_path / "mine.npz")), store)
+    (record,) = run_serially(request_toys(str(tmp_path / "mine.npz")), store)
     assert (record.status, record.n_samples, record.training, epochs) == ("done", 15, {}, [])
 
 
 def test_data_that_are_not_there_are_rows_of_every_model(request_toys, store, tmp_path):
     request = request_toys("PixelwiseGaussian", "uniform", datasets="[{ name = 'tfd' }]")
-    records = _run(dataclasses.replace(request, data_root=str(tmp_path)), store)
+    records = run_serially(dataclasses.replace(request, data_root=str(tmp_path)), store)
     assert [(r.model, r.status) for r in records] == [("PixelwiseGaussian", "failed"), ("uniform", "failed")]
     assert len(list(store.records())) == 2
 
@@ -188,7 +179,7 @@ def test_data_that_are_not_there_are_rows_of_every_model(request_toys, store, tm
 def test_the_bandwidth_is_chosen_on_the_first_validation_examples(request_toys, store, toy_images):
     table = f"[{{ name = {json.dumps(toy_images)}, validation_limit = 2 }}]"
     request = request_toys("PixelwiseGaussian", datasets=table)
-    (record,) = _run(request, store)
+    (record,) = run_serially(request, store)
     (cell,) = plan_cells(request)
     samples = store.read_arrays("samples", cell.samples_key)["samples"].reshape(20, 9).astype(np.float64)
     valid = np.load(toy_images)["valid"][:2].reshape(2, 9).astype(np.float64)
@@ -204,6 +195,6 @@ def test_the_bandwidth_is_chosen_on_the_first_validation_examples(request_toys, 
 
 def test_data_without_likelihood(request_toys, store, toy_images):
     table = f"[{{ name = {json.dumps(toy_images)}, likelihood = false }}]"
-    (record,) = _run(request_toys("uniform", datasets=table), store)
+    (record,) = run_serially(request_toys("uniform", datasets=table), store)
     assert (record.status, record.likelihood, record.n_samples) == ("done", {}, 20)
     assert record.nearest_neighbors["generated"]["mean"] > 0
