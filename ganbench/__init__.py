@@ -13,8 +13,12 @@ __version__ = "0.1.0"
 
 _HOME = {
     "GenerativeModel": "ganbench.model",
+    "Replayed": "ganbench.graphs",
     "UserError": "ganbench.errors",
+    "add_product_": "ganbench.products",
+    "affine": "ganbench.products",
     "derive_seed": "ganbench.seeding",
+    "resolve_precision": "ganbench.device",
     "shuffled_minibatches": "ganbench.minibatches",
     "torch_generator": "ganbench.seeding",
 }

@@ -22,6 +22,16 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cuda() -> str:
+    """The name of a CUDA device; the test is skipped where there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    return "cuda"
+
+
+@pytest.fixture(scope="session")
 def toys() -> str:
     """The file of the toy models; a spec of one is `f"{toys}:PixelwiseGaussian"`."""
     return str(Path(__file__).parent / "data" / "models.py")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from ganbench.device import resolve_device
+from ganbench.device import resolve_device, resolve_precision
 from ganbench.errors import UsageError
 
 
@@ -34,3 +34,10 @@ def test_what_is_not_here(monkeypatch):
             continue
         with pytest.raises(UsageError, match="not available here"):
             resolve_device(name)
+
+
+def test_precisions_are_named():
+    assert resolve_precision("float32") is torch.float32
+    assert resolve_precision("bfloat16") is torch.bfloat16
+    with pytest.raises(ValueError, match="precision is 'float16'; accepted: 'float32', 'bfloat16'"):
+        resolve_precision("float16")

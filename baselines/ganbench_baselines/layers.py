@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
+
+from ganbench import affine
 
 __all__ = ["TiedLayer"]
 
@@ -54,15 +56,20 @@ class TiedLayer:
 
     def add_(self, change: TiedLayer) -> None:
         """Add `change` to the parameters, in place."""
-        torch._foreach_add_(list(self.state().values()), list(change.state().values()))
+        for tensor, difference in zip(self.state().values(), change.state().values(), strict=True):
+            tensor.add_(difference)
+
+    def in_precision(self, dtype: torch.dtype) -> Self:
+        """The layer with parameters of a data type: sharing memory where they have it already, or else copies."""
+        return replace(self, **{name: tensor.to(dtype) for name, tensor in self.state().items()})
 
     def up(self, visible: torch.Tensor) -> torch.Tensor:
         """σ(v W + c): `[n, visible]` -> `[n, hidden]`."""
-        return torch.addmm(self.hidden_bias, visible, self.weights).sigmoid_()
+        return affine(visible, self.weights.T, self.hidden_bias).sigmoid_()
 
     def down(self, hidden: torch.Tensor) -> torch.Tensor:
         """σ(h Wᵀ + b): `[n, hidden]` -> `[n, visible]`."""
-        return torch.addmm(self.visible_bias, hidden, self.weights.T).sigmoid_()
+        return affine(hidden, self.weights, self.visible_bias).sigmoid_()
 
     def set_marginal_bias(self, visible: torch.Tensor, clip: float) -> None:
         """Set b to the logit of the mean of `visible` clipped to [clip, 1 - clip]: the best constant reconstruction."""

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from ganbench import UserError
+from ganbench import UserError, resolve_precision
 from ganbench_baselines.layers import TiedLayer
 
 __all__ = ["GreedyLayerwiseModel", "check_at_least", "per_layer"]
@@ -62,6 +62,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         momentum: m in velocity ← m · velocity + learning rate · gradient, in [0, 1).
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
+        precision: Data type of activations and gradients in training, "float32" or "bfloat16".
 
     Raises:
         ValueError: A setting is out of its range.
@@ -82,6 +83,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         momentum: float,
         weight_gain: float,
         marginal_clip: float,
+        precision: str,
     ) -> None:
         self.event_shape, self.device = tuple(event_shape), torch.device(device)
         self.hidden_sizes = tuple(hidden_sizes)
@@ -93,6 +95,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         self.final_learning_rate = per_layer("final_learning_rate", final_learning_rate, count)
         self.batch_size, self.momentum = batch_size, momentum
         self.weight_gain, self.marginal_clip = weight_gain, marginal_clip
+        self.precision = resolve_precision(precision)
         check_at_least(1, whole=True, hidden_sizes=self.hidden_sizes, epochs=self.epochs, batch_size=batch_size)
         check_at_least(0, learning_rate=self.learning_rate, final_learning_rate=self.final_learning_rate)
         check_at_least(0, momentum=momentum, weight_gain=weight_gain)

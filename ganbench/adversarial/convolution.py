@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from ganbench.adversarial.checks import number_between, positive_integer
-from ganbench.adversarial.layers import Layer, maximum_of_pieces
+from ganbench.adversarial.layers import Layer, gradient_of_maximum, maximum_of_pieces
 
 __all__ = ["Deconvolution", "MaxoutConvolution"]
 
@@ -66,9 +67,30 @@ class MaxoutConvolution(Layer):
         """The convolution: `[n, pieces · channels, *detector_sides]`."""
         return conv2d(x, self.weight, self.bias, padding=self._padding)
 
-    def activation(self, a: torch.Tensor) -> torch.Tensor:
-        """Maximum over pieces, then over places: `[n, *output_shape]`."""
-        return max_pool2d(maximum_of_pieces(a, self._pieces), self._pool, self._pool_stride, ceil_mode=True)
+    def activate(self, a: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """Maximum over pieces, then over places: `[n, *output_shape]`; which pieces and places those are."""
+        channels, winners = maximum_of_pieces(a, self._pieces)
+        pooled, places = max_pool2d(channels, self._pool, self._pool_stride, ceil_mode=True, return_indices=True)
+        return pooled, (channels, winners, places)
+
+    def activation_gradient(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
+        """The gradient for the pieces and places that are largest."""
+        channels, winners, places = memory
+        pool, stride = [self._pool] * 2, [self._pool_stride] * 2
+        gradient = torch.ops.aten.max_pool2d_with_indices_backward(
+            gradient, channels, pool, stride, [0, 0], [1, 1], True, places
+        )
+        return gradient_of_maximum(gradient, winners)
+
+    def input_gradient(self, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """The gradient by the inputs `x`."""
+        return conv2d_input(x.shape, self.weight, gradient, padding=self._padding)
+
+    def _bias_gradients(self, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient.sum((2, 3))
+
+    def _add_weight_gradient_(self, total: torch.Tensor, gradient: torch.Tensor, x: torch.Tensor, beta: float) -> None:
+        total.mul_(beta).add_(conv2d_weight(x, self.weight.shape, gradient, padding=self._padding))
 
 
 class Deconvolution(Layer):
@@ -114,6 +136,17 @@ class Deconvolution(Layer):
     def affine(self, x: torch.Tensor) -> torch.Tensor:
         """The transposed convolution: `[n, *output_shape]`."""
         return conv_transpose2d(x.view(-1, *self._image_shape), self.weight, stride=self._stride) + self.bias
+
+    def input_gradient(self, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """The gradient by the inputs `x`: a transposed convolution's is the convolution."""
+        return conv2d(gradient, self.weight, stride=self._stride).view_as(x)
+
+    def _bias_gradients(self, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient.flatten(1)
+
+    def _add_weight_gradient_(self, total: torch.Tensor, gradient: torch.Tensor, x: torch.Tensor, beta: float) -> None:
+        images = x.view(-1, *self._image_shape)
+        total.mul_(beta).add_(conv2d_weight(gradient, self.weight.shape, images, stride=self._stride))
 
 
 def _check_sizes(**sizes: int) -> None:

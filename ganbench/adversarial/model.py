@@ -14,6 +14,7 @@ from ganbench.adversarial.objective import GENERATOR_LOSSES
 from ganbench.adversarial.schedules import LearningRateDecay, MomentumRamp
 from ganbench.adversarial.stages import Stages, mnist_stage
 from ganbench.adversarial.training import Players, Rules, train_epoch
+from ganbench.device import resolve_precision
 from ganbench.errors import ModelError
 from ganbench.minibatches import shuffled_minibatches
 
@@ -52,6 +53,8 @@ class AdversarialNets:
         input_include_probability: Share of the image's numbers that dropout leaves to the discriminator.
         hidden_include_probability: The same share for the inputs of its later layers.
         epochs: Epochs of every stage, as one number for each or a list with one entry per stage.
+        precision: Data type of activations and gradients: "float32" or "bfloat16" (parameters and velocities stay in
+            float32; samples are always drawn in float32).
         stages: One mapping per stage with the lists `generator` and `discriminator` of layer tables (see
             `ganbench.adversarial.networks.build_layers`). By default one stage with the layers of the MNIST net.
 
@@ -79,6 +82,7 @@ class AdversarialNets:
         input_include_probability: float = 0.8,
         hidden_include_probability: float = 0.5,
         epochs: int | Sequence[int] = 250,
+        precision: str = "float32",
         stages: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         for size in event_shape:
@@ -97,6 +101,7 @@ class AdversarialNets:
         )
         self._momentum = MomentumRamp(initial_momentum, final_momentum, momentum_saturation_epoch)
         self._batch_size, self._max_column_norm = batch_size, max_column_norm
+        self._precision = resolve_precision(precision)
         self._stages = Stages(
             [mnist_stage(math.prod(event_shape))] if stages is None else stages,
             epochs=epochs,
@@ -146,7 +151,7 @@ class AdversarialNets:
             raise ValueError("The model has no parameters yet: train it for an epoch or load a state before sampling.")
         samples = torch.empty(n, *self.event_shape, device=self.device)
         for part in samples.split(_SAMPLED_AT_ONCE):
-            part.copy_(self._players.generator(self._rules.noise.sample(len(part), generator=generator)))
+            part.copy_(self._players.generator.net(self._rules.noise.sample(len(part), generator=generator)))
         return samples
 
     def state_dict(self) -> dict[str, Any]:
@@ -169,12 +174,12 @@ class AdversarialNets:
     def _enter_stage(self, stage: int, train: torch.Tensor, generator: torch.Generator) -> Players:
         """The players of a stage: those there are, or, at its beginning, new ones above the layers trained before."""
         if self._players is None or self._stages_begun == stage:
-            previous = None if self._players is None else self._players.generator
+            previous = None if self._players is None else self._players.generator.net
             nets = self._stages.generator(stage, previous), self._stages.discriminator(stage)
             for net in nets:
                 for layer in net.materialise(self.device):
                     layer.initialise(train, generator=generator)
-            self._players = Players(*nets, self._max_column_norm)
+            self._players = Players(*nets, self._max_column_norm, self._precision)
             self._stages_begun = stage + 1
         return self._players
 
@@ -183,7 +188,7 @@ class AdversarialNets:
         nets = self._stages.generator(stage), self._stages.discriminator(stage)
         for net in nets:
             net.materialise(self.device)
-        players = Players(*nets, self._max_column_norm)
+        players = Players(*nets, self._max_column_norm, self._precision)
         try:
             players.load_state_dict(state["players"])
         except RuntimeError as error:

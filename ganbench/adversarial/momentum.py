@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import torch
@@ -14,6 +13,7 @@ class Momentum:
     """Classical momentum: v ← m·v − η·g, then θ ← θ + v, from v = 0.
 
     The learning rate is part of the velocity, so a later, smaller rate does not shrink the steps already begun.
+    Gradients come scaled by −η and are added to m·v where they are made, which spares the memory traffic of a gradient.
 
     Args:
         parameters: The tensors to train, updated in place.
@@ -33,22 +33,13 @@ class Momentum:
         self._max_norm = max_norm
 
     @torch.no_grad()
-    def update(self, gradients: Sequence[torch.Tensor], *, learning_rate: float, momentum: float) -> None:
-        """One update along `gradients`, which are given in the order of the parameters."""
-        # torch's fused step, u ← m·u + (1 − d)·g and θ ← θ − r·u, reads and writes every number once. It is classical
-        # momentum for r = −1 and d = 1 + η. It takes the memory as it lies, hence the contiguous gradients.
-        torch._fused_sgd_(
-            self.parameters,
-            [gradient.contiguous() for gradient in gradients],
-            self.velocities,
-            weight_decay=0.0,
-            momentum=momentum or sys.float_info.min,  # the fused step refuses 0
-            lr=-1.0,
-            dampening=1.0 + learning_rate,
-            nesterov=False,
-            maximize=False,
-            is_first_step=False,
-        )
+    def advance(self) -> None:
+        """θ ← θ + v, and then the limit on norms; the gradients have been put into the velocities."""
+        if self.parameters[0].device.type == "cpu":  # torch's foreach on the processor uses one thread
+            for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
+                parameter.add_(velocity)
+        else:
+            torch._foreach_add_(self.parameters, self.velocities)
         if self._max_norm is not None:
             for weights in self._unit_weights:
                 limit_norms_(weights, self._max_norm)

@@ -14,7 +14,7 @@ from ganbench.adversarial.checks import number_between, one_of
 from ganbench.adversarial.convolution import Deconvolution, MaxoutConvolution
 from ganbench.adversarial.layers import Layer, Linear, Maxout, RectifiedLinear, Sigmoid
 
-__all__ = ["LAYERS", "DiscriminatorNet", "GeneratorNet", "Net", "build_layers", "dropout"]
+__all__ = ["LAYERS", "DiscriminatorNet", "GeneratorNet", "Net", "build_layers"]
 
 LAYERS: dict[str, type[Layer]] = {
     "linear": Linear,
@@ -59,14 +59,6 @@ def _build_layer(table: Mapping[str, Any], input_shape: Sequence[int]) -> Layer:
 def _keywords(layer: type[Layer]) -> dict[str, None]:
     parameters = inspect.signature(layer).parameters.values()
     return {parameter.name: None for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-
-
-def dropout(x: torch.Tensor, include: float, generator: torch.Generator) -> torch.Tensor:
-    """Inverted dropout: every element is kept with probability `include` and divided by it, or else is 0."""
-    if include == 1:
-        return x
-    mask = torch.rand(x.shape, generator=generator, device=x.device, dtype=x.dtype)
-    return x * mask.lt_(include).mul_(1 / include)
 
 
 class Net(nn.Module):
@@ -143,12 +135,11 @@ class DiscriminatorNet(Net):
         number_between("hidden_include_probability", hidden_include_probability, 0, 1, low_included=False)
         if not isinstance(layers[-1], Sigmoid) or layers[-1].output_shape != (1,):
             raise ValueError("The discriminator's last layer must be a sigmoid layer with units = 1.")
-        self._include = [input_include_probability] + [hidden_include_probability] * (len(layers) - 1)
+        self.include = [input_include_probability] + [hidden_include_probability] * (len(layers) - 1)
 
-    def forward(self, images: torch.Tensor, *, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Logits `[n]`, with dropout masks drawn from `generator`, or without dropout where there is none."""
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits `[n]`, without dropout."""
         *hidden, last = self.layers
-        for layer, include in zip(hidden, self._include, strict=False):
-            images = layer(images if generator is None else dropout(images, include, generator))
-        images = images if generator is None else dropout(images, self._include[-1], generator)
+        for layer in hidden:
+            images = layer(images)
         return last.affine(images).squeeze(1)

@@ -11,7 +11,13 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import softplus
 
-__all__ = ["GENERATOR_LOSSES", "discriminator_objective", "generator_objective"]
+__all__ = [
+    "GENERATOR_LOSSES",
+    "discriminator_objective",
+    "discriminator_slopes",
+    "generator_objective",
+    "generator_slopes",
+]
 
 GENERATOR_LOSSES = ("non-saturating", "minimax")
 
@@ -22,10 +28,18 @@ def discriminator_objective(real_logits: torch.Tensor, fake_logits: torch.Tensor
     The ½, which only the discriminator has, is the published program's; it amounts to half its learning rate.
 
     Args:
-        real_logits: `[n]` logits of images of the data.
-        fake_logits: `[m]` logits of images of the generator.
+        real_logits: `[..., n]` logits of images of the data; the mean is over the last dimension.
+        fake_logits: `[..., m]` logits of images of the generator.
     """
-    return 0.5 * (softplus(-real_logits).mean() + softplus(fake_logits).mean())
+    return 0.5 * (softplus(-real_logits).mean(-1) + softplus(fake_logits).mean(-1))
+
+
+def discriminator_slopes(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The derivatives of `discriminator_objective` by every logit, −½ (1 − D(x)) / n and ½ D(G(z)) / m."""
+    return (
+        real_logits.neg().sigmoid_().mul_(-0.5 / real_logits.shape[-1]),
+        fake_logits.sigmoid().mul_(0.5 / fake_logits.shape[-1]),
+    )
 
 
 def generator_objective(fake_logits: torch.Tensor, loss: str = "non-saturating") -> torch.Tensor:
@@ -34,7 +48,13 @@ def generator_objective(fake_logits: torch.Tensor, loss: str = "non-saturating")
     Both have the same fixed point; the first keeps its gradient while the discriminator is sure of itself.
 
     Args:
-        fake_logits: `[n]` logits of images of the generator.
+        fake_logits: `[..., n]` logits of images of the generator.
         loss: One of `GENERATOR_LOSSES`.
     """
-    return softplus(-fake_logits).mean() if loss == "non-saturating" else -softplus(fake_logits).mean()
+    return softplus(-fake_logits).mean(-1) if loss == "non-saturating" else -softplus(fake_logits).mean(-1)
+
+
+def generator_slopes(fake_logits: torch.Tensor, loss: str = "non-saturating") -> torch.Tensor:
+    """The derivatives of `generator_objective` by every logit: −(1 − D) / n or, for "minimax", −D / n."""
+    odds = fake_logits.neg() if loss == "non-saturating" else fake_logits
+    return odds.sigmoid().mul_(-1 / fake_logits.shape[-1])

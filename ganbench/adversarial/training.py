@@ -7,19 +7,29 @@ taken at the old parameters, and the noise, the generated images and their dropo
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
 from ganbench.adversarial.momentum import Momentum
 from ganbench.adversarial.networks import DiscriminatorNet, GeneratorNet, Net
 from ganbench.adversarial.noise import Noise
-from ganbench.adversarial.objective import discriminator_objective, generator_objective
+from ganbench.adversarial.objective import (
+    discriminator_objective,
+    discriminator_slopes,
+    generator_objective,
+    generator_slopes,
+)
+from ganbench.adversarial.passes import Pass, Totals
 from ganbench.adversarial.schedules import LearningRateDecay
+from ganbench.graphs import Replayed
 
-__all__ = ["METRICS", "Evaluation", "Players", "Rules", "evaluate", "train_epoch"]
+__all__ = ["METRICS", "Players", "Rules", "train_epoch"]
+
+AnyNet = TypeVar("AnyNet", bound=Net)
 
 METRICS = ("discriminator_objective", "generator_objective", "mean_probability_real", "mean_probability_fake")
 
@@ -41,31 +51,65 @@ class Rules:
     learning_rate: LearningRateDecay
 
 
+class Player(Generic[AnyNet]):
+    """A net, its velocities, and the copy of it that products are made with.
+
+    Args:
+        net: The net, with memory.
+        max_column_norm: Limit on the norm of what comes into a unit; None for no limit.
+        precision: Data type of activations and gradients. Where it is the net's own, the copy is the net itself; where
+            it is lower, `refresh` renews the copy, and the net and its velocities keep their precision.
+    """
+
+    def __init__(
+        self, net: AnyNet, max_column_norm: float | None = None, precision: torch.dtype = torch.float32
+    ) -> None:
+        parameters = list(net.parameters())
+        self.net, self.momentum = net, Momentum(parameters, net.unit_weights, max_column_norm)
+        self.working = net if parameters[0].dtype is precision else copy.deepcopy(net).to(precision)
+
+    def refresh(self) -> None:
+        """Copy the parameters into a working copy of lower precision."""
+        if self.working is not self.net:
+            torch._foreach_copy_(list(self.working.parameters()), self.momentum.parameters)
+
+    @property
+    def totals(self) -> Totals:
+        """The velocities by layer: of the weight and of the bias."""
+        velocities = self.momentum.velocities
+        return list(zip(velocities[::2], velocities[1::2], strict=True))
+
+
 class Players:
     """Generator, discriminator, their velocities, and how many updates they have had.
 
     Args:
         generator: The generator, with memory.
         discriminator: The discriminator, with memory.
-        max_column_norm: Limit on the norm of what comes into a unit; None for no limit.
+        max_column_norm: See `Player`.
+        precision: See `Player`.
     """
 
     def __init__(
-        self, generator: GeneratorNet, discriminator: DiscriminatorNet, max_column_norm: float | None = None
+        self,
+        generator: GeneratorNet,
+        discriminator: DiscriminatorNet,
+        max_column_norm: float | None = None,
+        precision: torch.dtype = torch.float32,
     ) -> None:
-        self.generator, self.discriminator = generator, discriminator
-        self.generator_momentum = _momentum(generator, max_column_norm)
-        self.discriminator_momentum = _momentum(discriminator, max_column_norm)
+        self.generator = Player(generator, max_column_norm, precision)
+        self.discriminator = Player(discriminator, max_column_norm, precision)
+        self.include, self.precision = discriminator.include, precision
         self.updates = 0
 
     def state_dict(self) -> dict[str, Any]:
         """Parameters, velocities and the number of updates, sharing memory with the players."""
         return {
             "updates": self.updates,
-            "generator": dict(self.generator.state_dict()),
-            "discriminator": dict(self.discriminator.state_dict()),
-            "generator_velocities": self.generator_momentum.velocities,
-            "discriminator_velocities": self.discriminator_momentum.velocities,
+            "generator": dict(self.generator.net.state_dict()),
+            "discriminator": dict(self.discriminator.net.state_dict()),
+            "generator_velocities": self.generator.momentum.velocities,
+            "discriminator_velocities": self.discriminator.momentum.velocities,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -74,55 +118,11 @@ class Players:
         Raises:
             RuntimeError: It is of players with other layers (torch's text says which).
         """
-        self.generator.load_state_dict(state["generator"])
-        self.discriminator.load_state_dict(state["discriminator"])
-        self.generator_momentum.load_velocities(state["generator_velocities"])
-        self.discriminator_momentum.load_velocities(state["discriminator_velocities"])
+        self.generator.net.load_state_dict(state["generator"])
+        self.discriminator.net.load_state_dict(state["discriminator"])
+        self.generator.momentum.load_velocities(state["generator_velocities"])
+        self.discriminator.momentum.load_velocities(state["discriminator_velocities"])
         self.updates = state["updates"]
-
-
-def _momentum(net: Net, max_column_norm: float | None) -> Momentum:
-    return Momentum(list(net.parameters()), net.unit_weights, max_column_norm)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One forward pass of the game: both objectives, with their graph, and the logits they come from."""
-
-    discriminator_objective: torch.Tensor
-    generator_objective: torch.Tensor
-    real_logits: torch.Tensor
-    fake_logits: torch.Tensor
-
-    def metrics(self) -> torch.Tensor:
-        """The numbers named by `METRICS`, as a tensor, so that nobody waits for the device."""
-        real, fake = self.real_logits.detach(), self.fake_logits.detach()
-        objectives = self.discriminator_objective.detach(), self.generator_objective.detach()
-        return torch.stack([*objectives, real.sigmoid().mean(), fake.sigmoid().mean()])
-
-
-def evaluate(
-    players: Players, real: torch.Tensor, noise: torch.Tensor, *, generator_loss: str, generator: torch.Generator
-) -> Evaluation:
-    """Evaluate both objectives on one minibatch, with dropout in the discriminator only.
-
-    Real and generated images have masks of their own; the generated images pass the discriminator once.
-
-    Args:
-        players: The two nets.
-        real: `[n, *event_shape]` images of the data.
-        noise: `[n, noise_dimension]`.
-        generator_loss: See `generator_objective`.
-        generator: Source of the dropout masks.
-    """
-    real_logits = players.discriminator(real, generator=generator)
-    fake_logits = players.discriminator(players.generator(noise), generator=generator)
-    return Evaluation(
-        discriminator_objective(real_logits, fake_logits),
-        generator_objective(fake_logits, generator_loss),
-        real_logits,
-        fake_logits,
-    )
 
 
 def train_epoch(
@@ -145,28 +145,68 @@ def train_epoch(
     Returns:
         Means over the epoch's updates, by the names of `METRICS`.
     """
-    totals, count = torch.zeros(len(METRICS), device=generator.device), 0
+
+    def update(both: bool, real: torch.Tensor, rate: torch.Tensor) -> torch.Tensor:
+        return _update(players, real, rules, rate=rate, momentum=momentum, both=both, generator=generator)
+
+    steps = {
+        both: Replayed(lambda real, rate, both=both: update(both, real, rate), generator) for both in (True, False)
+    }
+    logits: list[torch.Tensor] = []
     for real in minibatches:
-        totals += _update(players, real, rules, momentum=momentum, generator=generator)
-        count += 1
-    return dict(zip(METRICS, (totals / count).tolist(), strict=True))
+        rate = rules.learning_rate.after(players.updates)
+        players.updates += 1
+        both = players.updates % rules.discriminator_steps == 0
+        logits.append(steps[both](real, rate))
+    return dict(zip(METRICS, _mean_metrics(logits, rules.generator_loss).tolist(), strict=True))
 
 
+@torch.no_grad()
 def _update(
-    players: Players, real: torch.Tensor, rules: Rules, *, momentum: float, generator: torch.Generator
+    players: Players,
+    real: torch.Tensor,
+    rules: Rules,
+    *,
+    rate: torch.Tensor | float,
+    momentum: float,
+    both: bool,
+    generator: torch.Generator,
 ) -> torch.Tensor:
-    """Update the discriminator, and the generator with it when it is its turn; returns the metrics before."""
-    rate = {"learning_rate": rules.learning_rate.after(players.updates), "momentum": momentum}
-    players.updates += 1
-    both = players.updates % rules.discriminator_steps == 0
-    noise = rules.noise.sample(len(real), generator=generator)
-    evaluation = evaluate(players, real, noise, generator_loss=rules.generator_loss, generator=generator)
-    gradients = _gradient(evaluation.discriminator_objective, players.discriminator_momentum, retain_graph=both)
+    """Update the discriminator, and the generator with it if it is its turn; returns the logits before, `[2, n]`.
+
+    Real and generated images pass the discriminator as one batch, each with dropout masks of its own. Gradients go into
+    the velocities, scaled by minus the rate, before any parameter moves.
+    """
+    n, dtype = len(real), players.precision
+    players.generator.refresh()
+    players.discriminator.refresh()
+    noise = rules.noise.sample(n, generator=generator).to(dtype)
+    generated = Pass(players.generator.working.layers, noise)
+    images = torch.cat((real.to(dtype), generated.output.view_as(real)))
+    layers = players.discriminator.working.layers
+    judged = Pass(layers, images, include=players.include, generator=generator, linear_end=True)
+    logits = judged.output.view(2, n).float()
+    slopes = torch.cat(discriminator_slopes(*logits)).mul_(-rate).to(dtype)
+    by_logit = torch.ones_like(judged.output)
+    by_first = judged.backward(by_logit, players.discriminator.totals, beta=momentum, row_weights=slopes)
     if both:
-        players.generator_momentum.update(_gradient(evaluation.generator_objective, players.generator_momentum), **rate)
-    players.discriminator_momentum.update(gradients, **rate)
-    return evaluation.metrics()
+        slopes = generator_slopes(logits[1], rules.generator_loss).mul_(-rate).to(dtype)
+        by_images = judged.input_gradient(by_first, slice(n, None)).flatten(1).mul_(slopes.unsqueeze(1))
+        generated.backward(by_images.view_as(generated.output), players.generator.totals, beta=momentum)
+        players.generator.momentum.advance()
+    players.discriminator.momentum.advance()
+    return logits
 
 
-def _gradient(objective: torch.Tensor, player: Momentum, *, retain_graph: bool = False) -> tuple[torch.Tensor, ...]:
-    return torch.autograd.grad(objective, player.parameters, retain_graph=retain_graph)
+def _mean_metrics(logits: list[torch.Tensor], loss: str) -> torch.Tensor:
+    """The means of `METRICS` over updates, from the logits `[2, n]` of each; the last may have a smaller n."""
+    regular = [batch for batch in logits if batch.shape == logits[0].shape]
+    rest = [batch.unsqueeze(0) for batch in logits[len(regular) :]]
+    return torch.cat([_metrics(batches, loss) for batches in (torch.stack(regular), *rest)]).mean(0)
+
+
+def _metrics(logits: torch.Tensor, loss: str) -> torch.Tensor:
+    """The numbers named by `METRICS`, `[updates, 4]`, for logits `[updates, 2, n]` of real and generated images."""
+    real, fake = logits.unbind(1)
+    objectives = discriminator_objective(real, fake), generator_objective(fake, loss)
+    return torch.stack([*objectives, real.sigmoid().mean(-1), fake.sigmoid().mean(-1)], dim=1)

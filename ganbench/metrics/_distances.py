@@ -1,12 +1,13 @@
 """Squared distances by matrix products, tile by tile, with a bound on their rounding error.
 
-With m the mean of the reference, a = x - m and c = r - m, the squared distance of a query x to a reference point r is
+With an origin m near the mean of the reference, a = x - m and c = r - m, the squared distance of a query x to a
+reference point r is
 
     ||x - r||^2 = ||a||^2 + t,    t = ||c||^2 - 2 a.c
 
-t is one matrix product. Centring matters: it makes
-||a|| ||c||, to which the rounding error is proportional, several times smaller. ||a||^2 is the same for all reference
-points, so it is added at the end, in float64.
+t is one matrix product. Centring matters: it makes ||a|| ||c||, to which the rounding error is proportional, several
+times smaller; any point near the mean serves. ||a||^2 is the same for all reference points, so it is added at the end,
+in float64.
 
 Reference points are centred once for a *band* of queries and multiplied with one *tile* of it after the other, so that
 a tile stays in the processor's cache while it is worked on. The minima of *groups* of columns tell cheaply where a tile
@@ -27,8 +28,9 @@ import numpy as np
 import torch
 
 from ganbench.errors import UsageError
+from ganbench.products import affine
 
-__all__ = ["DEFAULT_MEMORY", "ERROR_UNITS", "GROUP", "Pairs", "Reference", "as_points", "near_pairs"]
+__all__ = ["DEFAULT_MEMORY", "ERROR_UNITS", "GROUP", "Centred", "NearPairs", "Pairs", "Reference", "as_points"]
 
 DEFAULT_MEMORY = 256 * 2**20
 """Bytes of working memory beyond the inputs that a metric may use unless told otherwise."""
@@ -38,13 +40,14 @@ GROUP = 32
 """Columns in a group."""
 
 _TILE_ROWS, _TILE_COLUMNS = 512, 2048
+_LARGEST_FLOAT32 = 1e18  # products of two numbers up to this do not overflow
 
 
 def as_points(values: torch.Tensor | np.ndarray, role: str) -> torch.Tensor:
     """View `[n, ...]` numbers as `[n, d]` floating-point rows, without copying where that is possible.
 
     Raises:
-        UsageError: There are no rows or no columns, or a value is not finite.
+        UsageError: There are no rows or no columns, a value is not finite, or the square of one overflows.
     """
     tensor = values if isinstance(values, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(values))
     if not tensor.is_floating_point():
@@ -52,47 +55,89 @@ def as_points(values: torch.Tensor | np.ndarray, role: str) -> torch.Tensor:
     if tensor.dim() < 2 or tensor.numel() == 0:
         raise UsageError(f"{role} must have shape [n, d] with n, d >= 1; got {list(tensor.shape)}.")
     tensor = tensor.detach().flatten(1)
-    if not torch.isfinite(tensor.sum(dtype=torch.float64)):
-        raise UsageError(f"{role} has values that are not finite (NaN or infinity), or too large to be summed.")
+    largest = max(abs(float(bound)) for bound in tensor.aminmax())
+    if not math.isfinite(largest * largest * tensor.shape[1]):  # aminmax hands NaN on
+        raise UsageError(f"{role} has values that are not finite (NaN or infinity), or too large to be squared.")
     return tensor
 
 
 @dataclass(frozen=True)
+class Centred:
+    """Points less an origin, as the operand of matrix products: values `[n, d]`, squared norms float64 `[n]`."""
+
+    values: torch.Tensor
+    squared_norms: torch.Tensor
+
+    @classmethod
+    def about(cls, origin: torch.Tensor, points: torch.Tensor, dtype: torch.dtype, rows: int) -> Centred:
+        """Subtract `origin` in float64 and round to `dtype`, `rows` rows at a time."""
+        values = torch.empty(points.shape, dtype=dtype, device=points.device)
+        squared_norms = torch.empty(len(points), dtype=torch.float64, device=points.device)
+        for part, into, norms in zip(points.split(rows), values.split(rows), squared_norms.split(rows), strict=True):
+            difference = torch.sub(part, origin)
+            into.copy_(difference)
+            torch.sum(difference.square_(), 1, out=norms)
+        return cls(values, squared_norms)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def _rows_in_cache(points: torch.Tensor, max_memory: int) -> int:
+    """Rows whose float64 copy stays in a processor's cache, or is large enough to keep a GPU busy."""
+    numbers = min(2 ** (17 if points.device.type == "cpu" else 23), max_memory // 128)
+    return max(1, numbers // points.shape[1])
+
+
+@dataclass(frozen=True)
 class Pairs:
-    """Some pairs of a query and a reference point: row, column and t of each."""
+    """Some pairs of a query and a reference point: row, column and t (float64) of each."""
 
     rows: torch.Tensor
     columns: torch.Tensor
     t: torch.Tensor
-
-    @classmethod
-    def join(cls, parts: list[Pairs], like: torch.Tensor) -> Pairs:
-        """Put pairs of several tiles together; without any, there are none, on the device of `like`."""
-        if not parts:
-            nothing = torch.empty(0, dtype=torch.int64, device=like.device)
-            return cls(nothing, nothing, torch.empty(0, dtype=torch.float64, device=like.device))
-        return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in ("rows", "columns", "t")))
 
     def where(self, keep: torch.Tensor) -> Pairs:
         """Those pairs for which `keep` is true."""
         return Pairs(self.rows[keep], self.columns[keep], self.t[keep])
 
 
-def near_pairs(t: torch.Tensor, minima: torch.Tensor, limit: torch.Tensor, row: int, column: int) -> Pairs:
-    """The pairs of a tile whose t is at most a limit, found by way of the groups that have any.
+class NearPairs:
+    """Collects, tile by tile, the pairs whose t is within a limit, for the queries that do not have too many.
 
     Args:
-        t: `[n, width]`, width a multiple of `GROUP`.
-        minima: `[n, width / GROUP]`, the minima of its groups.
-        limit: `[n]`.
-        row: Number of the tile's first row.
-        column: Number of its first column.
+        crowded: bool `[n]`, queries for which nothing is collected; those that come to have too many join them.
+        most: Pairs a query may have.
     """
-    rows, groups = (minima <= limit.unsqueeze(1)).nonzero(as_tuple=True)
-    values = t.view(len(t), -1, GROUP)[rows, groups]
-    which, inside = (values <= limit[rows].unsqueeze(1)).nonzero(as_tuple=True)
-    columns = groups[which] * GROUP + inside + column
-    return Pairs(rows[which] + row, columns, values[which, inside].double())
+
+    def __init__(self, crowded: torch.Tensor, most: int) -> None:
+        self.crowded = crowded
+        self._most, self._counts = most, torch.zeros_like(crowded, dtype=torch.int64)
+        self._parts: list[Pairs] = []
+
+    def collect(self, t: torch.Tensor, minima: torch.Tensor, limit: torch.Tensor, rows: slice, column: int) -> None:
+        """Find the pairs of a tile by way of the groups that have any.
+
+        Args:
+            t: `[n, width]`, width a multiple of `GROUP`.
+            minima: `[n, width / GROUP]`, the minima of its groups.
+            limit: `[n]`.
+            rows: The tile's rows.
+            column: Number of its first column.
+        """
+        limit = limit.masked_fill(self.crowded[rows], -math.inf).unsqueeze(1)
+        which, groups = (minima <= limit).nonzero(as_tuple=True)
+        values = t.view(len(t), -1, GROUP)[which, groups]
+        near, inside = ((values <= limit[which]) & (values < math.inf)).nonzero(as_tuple=True)
+        found = Pairs(which[near] + rows.start, groups[near] * GROUP + inside + column, values[near, inside].double())
+        self._counts += torch.bincount(found.rows, minlength=len(self._counts))
+        self.crowded |= self._counts > self._most
+        self._parts.append(found.where(~self.crowded[found.rows]))
+
+    def pairs(self) -> Pairs:
+        """The pairs of all queries that are not crowded."""
+        joined = Pairs(*(torch.cat([getattr(p, name) for p in self._parts]) for name in ("rows", "columns", "t")))
+        return joined.where(~self.crowded[joined.rows])
 
 
 @dataclass(frozen=True)
@@ -100,7 +145,7 @@ class Reference:
     """The reference points of a distance computation and what is known of them before the first product."""
 
     points: torch.Tensor
-    mean: torch.Tensor
+    origin: torch.Tensor
     largest_norm: float
     max_memory: int
 
@@ -113,44 +158,63 @@ class Reference:
         """
         if max_memory < 2**20:
             raise UsageError(f"max_memory must be at least 1 MiB (1048576 bytes); got {max_memory}.")
-        blocks = points.split(max(1, max_memory // (32 * points.shape[1])))
-        total = torch.zeros(points.shape[1], dtype=torch.float64, device=points.device)
-        for block in blocks:
-            total += block.sum(0, dtype=torch.float64)
-        mean = total / points.shape[0]
-        largest = max(float((block.double() - mean).square().sum(1).max()) for block in blocks)
-        return cls(points, mean, largest**0.5, max_memory)
+        blocks = points.split(_rows_in_cache(points, max_memory))
+        origin = torch.stack([block.mean(0, dtype=torch.float64) for block in blocks]).mean(0)
+        largest = max(float(torch.sub(block, origin).square_().sum(1).max()) for block in blocks)
+        return cls(points, origin, largest**0.5, max_memory)
 
-    def bands(self, queries: torch.Tensor, pairs: int = 0) -> tuple[torch.Tensor, ...]:
-        """Cut queries `[n, d]` into bands that take at most half of the memory: 24 bytes a number and a pair kept."""
-        return queries.split(max(1, self.max_memory // (48 * (queries.shape[1] + pairs))))
+    def bands(self, rows: torch.Tensor, bytes_each: int) -> Iterator[torch.Tensor]:
+        """Cut rows into bands that take at most a quarter of the memory, with `bytes_each` for every row."""
+        at_once = max(1, self.max_memory // (4 * bytes_each))
+        for start in range(0, len(rows), at_once):
+            yield rows[start : start + at_once]
 
-    def centred(self, queries: torch.Tensor) -> torch.Tensor:
-        """The queries less the mean of the reference, in float64."""
-        return queries.double() - self.mean
+    def centred(self, queries: torch.Tensor, dtype: torch.dtype) -> Centred:
+        """Queries, or reference points, `[n, d]` less the origin."""
+        return Centred.about(self.origin, queries, dtype, _rows_in_cache(self.points, self.max_memory))
 
-    def error_bound(self, centred: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-        """A bound on the error of t for each centred query: float64 `[n]`."""
-        unit = 2.0**-24 if dtype is torch.float32 else 2.0**-53
-        norm = centred.square().sum(1).sqrt()
-        return ERROR_UNITS * unit * self.largest_norm * (norm + self.largest_norm)
+    def error_bound(self, queries: Centred) -> torch.Tensor:
+        """A bound on the error of t for each centred query, infinite where float32 may overflow: float64 `[n]`."""
+        norm = queries.squared_norms.sqrt()
+        if queries.values.dtype is not torch.float32:
+            return ERROR_UNITS * 2.0**-53 * self.largest_norm * (norm + self.largest_norm)
+        bound = ERROR_UNITS * 2.0**-24 * self.largest_norm * (norm + self.largest_norm)
+        return bound.where(norm + self.largest_norm < _LARGEST_FLOAT32, math.inf)
 
-    def tiles(self, centred: torch.Tensor, dtype: torch.dtype) -> Iterator[tuple[slice, int, torch.Tensor]]:
+    def tiles(self, queries: Centred) -> Iterator[tuple[slice, int, torch.Tensor]]:
         """Yield (rows, number of the first column, t `[rows, columns]`); a tile may be changed in place.
 
         The number of columns is a multiple of `GROUP`; columns beyond the reference have t = infinity.
         """
-        rows, columns = self._tile_shape(*centred.shape)
-        left = centred.to(dtype)
+        rows, columns = self._tile_shape(*queries.values.shape)
         for first in range(0, self.points.shape[0], columns):
-            block = self.centred(self.points[first : first + columns])
-            norms = block.square().sum(1)
-            padding = -len(block) % GROUP
-            norms = torch.nn.functional.pad(norms, (0, padding), value=math.inf).to(dtype)
-            right = torch.nn.functional.pad(block, (0, 0, 0, padding)).to(dtype).T
-            for start in range(0, len(left), rows):
-                part = slice(start, min(start + rows, len(left)))
-                yield part, first, torch.addmm(norms, left[part], right, alpha=-2.0)
+            right, norms = self._right_operand(first, columns, queries.values.dtype)
+            for start in range(0, len(queries), rows):
+                part = slice(start, min(start + rows, len(queries)))
+                yield part, first, affine(queries.values[part], right, norms)
+
+    def tiles_by_differences(self, queries: Centred) -> Iterator[tuple[slice, int, torch.Tensor]]:
+        """The same with squared distances in place of t, by differences: exact, and many times slower."""
+        rows, columns = self._tile_shape(*queries.values.shape)
+        for first in range(0, self.points.shape[0], columns):
+            block = self.centred(self.points[first : first + columns], queries.values.dtype).values
+            for start in range(0, len(queries), rows):
+                part = slice(start, min(start + rows, len(queries)))
+                distances = torch.cdist(queries.values[part], block, compute_mode="donot_use_mm_for_euclid_dist")
+                yield (
+                    part,
+                    first,
+                    torch.nn.functional.pad(distances.square_(), (0, -len(block) % GROUP), value=math.inf),
+                )
+
+    def _right_operand(self, first: int, columns: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        """-2 c `[columns, d]` and ||c||^2 `[columns]` of a block of reference points, filled up to whole groups."""
+        block = self.centred(self.points[first : first + columns], dtype)
+        right, norms, padding = block.values.mul_(-2), block.squared_norms, -len(block) % GROUP
+        if padding:
+            right = torch.nn.functional.pad(right, (0, 0, 0, padding))
+            norms = torch.nn.functional.pad(norms, (0, padding), value=math.inf)
+        return right, norms.to(dtype)
 
     def _tile_shape(self, n: int, d: int) -> tuple[int, int]:
         """Rows and columns of a tile: 40 bytes a pair and 32 d a column take at most half of the memory."""
@@ -161,9 +225,9 @@ class Reference:
 
     def exact_squared_distances(self, queries: torch.Tensor, pairs: Pairs) -> torch.Tensor:
         """Squared distances of pairs, by differences in float64: `[pairs]`."""
-        at_once = max(1, self.max_memory // (48 * queries.shape[1]))
+        at_once = _rows_in_cache(queries, self.max_memory)
         parts = [
-            (queries[rows].double() - self.points[columns].double()).square().sum(1)
+            (queries[rows].double() - self.points[columns].double()).square_().sum(1)
             for rows, columns in zip(pairs.rows.split(at_once), pairs.columns.split(at_once), strict=True)
         ]
         return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=queries.device)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from ganbench.errors import UsageError
-from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Pairs, Reference, as_points, near_pairs
+from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
 
 __all__ = ["nearest_neighbors"]
 
-_MAX_PAIRS = 64  # candidates a query, on average, beyond k; with more the float32 products are too coarse
+_MAX_CANDIDATES = 64  # of a query, beyond k; with more the products are too coarse for it
 
 
 def nearest_neighbors(
@@ -29,7 +29,8 @@ def nearest_neighbors(
     """The k nearest reference points of every query, in Euclidean distance.
 
     Matrix products find all points that may be among the nearest, given the bound on their rounding error; differences
-    in float64 rank them. Float64 products take over where the bound of float32 leaves too many candidates.
+    in float64 rank them. Float64 products take over for the queries to which the bound of float32 leaves too many
+    candidates.
 
     Args:
         queries: `[n, d]` (or `[n, ...]`, flattened), tensor or array.
@@ -48,55 +49,61 @@ def nearest_neighbors(
     points = as_points(reference, "reference").to(x.device)
     if x.shape[1] != points.shape[1]:
         raise UsageError(f"queries have {x.shape[1]} dimensions and reference {points.shape[1]}; they must agree.")
-    if not 1 <= k <= points.shape[0]:
-        raise UsageError(f"k must be between 1 and the {points.shape[0]} reference points; got {k}.")
+    m = points.shape[0]
+    if not 1 <= k <= m:
+        raise UsageError(f"k must be between 1 and the {m} reference points; got {k}.")
     prepared = Reference.prepare(points, max_memory)
-    bands = [_search(band, prepared, k) for band in prepared.bands(x, GROUP * k)]
-    return torch.cat([distances for distances, _ in bands]), torch.cat([indices for _, indices in bands])
+    distances = torch.empty(len(x), k, dtype=torch.float64, device=x.device)
+    indices = torch.empty(len(x), k, dtype=torch.int64, device=x.device)
+    rows = torch.arange(len(x), device=x.device)
+    for dtype, most in ((torch.float32, k + _MAX_CANDIDATES), (torch.float64, k + _MAX_CANDIDATES), (torch.float64, m)):
+        crowded = [rows[:0]]
+        for band in prepared.bands(rows, 2 * dtype.itemsize * (x.shape[1] + k) + 96 * min(most, m)):
+            settled, *found = _search(x[band], prepared, k, dtype, most)
+            distances[band[settled]], indices[band[settled]] = found
+            crowded.append(band[~settled])
+        rows = torch.cat(crowded)
+    return distances, indices
 
 
-def _search(queries: torch.Tensor, reference: Reference, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    centred = reference.centred(queries)
-    most = (k + _MAX_PAIRS) * len(queries)
-    pairs = _candidates(centred, reference, k, torch.float32, most)
-    if pairs is None:
-        pairs = _candidates(centred, reference, k, torch.float64, None)
-    if pairs is None:
-        raise RuntimeError("A search without a limit on its candidates has no result.")
-    return _nearest(pairs, reference.exact_squared_distances(queries, pairs), len(queries), k)
+def _search(
+    queries: torch.Tensor, reference: Reference, k: int, dtype: torch.dtype, most: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Which queries have at most `most` candidates, bool `[n]`; distances and indices of those, `[settled, k]`."""
+    pairs, crowded = _candidates(reference.centred(queries, dtype), reference, k, most)
+    distances, indices = _nearest(pairs, reference.exact_squared_distances(queries, pairs), ~crowded, k)
+    return ~crowded, distances, indices
 
 
-def _candidates(
-    centred: torch.Tensor, reference: Reference, k: int, dtype: torch.dtype, most: int | None
-) -> Pairs | None:
-    """All pairs that may be among the k nearest of their row; None where there are more than `most` of them.
+def _candidates(queries: Centred, reference: Reference, k: int, most: int) -> tuple[Pairs, torch.Tensor]:
+    """All pairs that may be among the k nearest of their row, and the crowded rows, which have more than `most`.
 
     Of the k smallest minima of groups, the largest is at least the k-th smallest t, as each group holds a point of its
     own. A true neighbour lies within twice the error bound of that.
     """
-    margin = 2 * reference.error_bound(centred, dtype)
-    best = torch.full((len(centred), k), math.inf, dtype=dtype, device=centred.device)
-    kept: list[Pairs] = []
-    for rows, first, t in reference.tiles(centred, dtype):
+    margin = 2 * reference.error_bound(queries)
+    near = NearPairs(~torch.isfinite(margin), most)
+    best = queries.values.new_full((len(queries), k), math.inf)
+    for rows, first, t in reference.tiles(queries):
         minima = t.view(len(t), -1, GROUP).amin(2)
-        best[rows] = torch.cat((best[rows], minima), dim=1).topk(k, dim=1, largest=False, sorted=True).values
-        limit = (best[rows, -1].double() + margin[rows]).to(dtype)
-        limit = torch.nextafter(limit, torch.full_like(limit, math.inf))  # rounding must not exclude a candidate
-        pairs = near_pairs(t, minima, limit, rows.start, first)
-        kept.append(pairs.where(pairs.columns < reference.points.shape[0]))
-        if most is not None and sum(len(part.t) for part in kept) > 2 * most:
-            return None
-    pairs = Pairs.join(kept, centred)
-    pairs = pairs.where(pairs.t <= (best[:, -1].double() + margin)[pairs.rows])
-    return None if most is not None and len(pairs.t) > most else pairs
+        best[rows] = torch.cat((best[rows], minima), dim=1).topk(k, dim=1, largest=False).values
+        near.collect(t, minima, _limit(best[rows], margin[rows]), rows, first)
+    pairs = near.pairs()
+    return pairs.where(pairs.t <= _limit(best, margin)[pairs.rows]), near.crowded
 
 
-def _nearest(pairs: Pairs, squared: torch.Tensor, n: int, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first k pairs of every row, by distance and then by column."""
+def _limit(best: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:
+    """The largest of each row plus its margin, rounded up, lest rounding exclude a candidate: `[n]`."""
+    limit = (best.amax(1).double() + margin).to(best.dtype)
+    return torch.nextafter(limit, torch.full_like(limit, math.inf))
+
+
+def _nearest(pairs: Pairs, squared: torch.Tensor, settled: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first k pairs of every settled row, by distance and then by column."""
     order = pairs.columns.argsort(stable=True)
     order = order[squared[order].argsort(stable=True)]
     order = order[pairs.rows[order].argsort(stable=True)]
-    counts = torch.bincount(pairs.rows, minlength=n)
-    starts = counts.cumsum(0) - counts
+    counts = torch.bincount(pairs.rows, minlength=len(settled))
+    starts = (counts.cumsum(0) - counts)[settled]
     chosen = order[starts.unsqueeze(1) + torch.arange(k, device=starts.device)]
     return squared[chosen].sqrt(), pairs.columns[chosen]

@@ -14,14 +14,14 @@ centroids to real data. `effective_kernels` says how many centres a test point r
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ganbench.errors import UsageError
-from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Pairs, Reference, as_points, near_pairs
+from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
 
 __all__ = [
     "PAPER_GRID",
@@ -36,8 +36,8 @@ PAPER_GRID: tuple[float, ...] = tuple(float(s) for s in np.logspace(-1, 0, 10))
 """The ten bandwidths of the source: 0.1 to 1, evenly spaced in the logarithm."""
 
 _TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
-_LEAST_EXPONENT = -80.0  # exp(-80) = 2e-35 adds nothing to a sum of at least 1; below, exponentials become slow
-_MAX_PAIRS = 64  # pairs a row of a tile, on average, that may be recomputed
+_MAX_PAIRS = 128  # pairs of a point that are recomputed; one with more of them is computed in float64
+_SPARSE = 0.25  # with a smaller share of groups in reach, picking them out costs less than their exponentials
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def parzen_log_density(
     bandwidths, single = _as_bandwidths(bandwidth, x.device)
     d = x.shape[1]
     prepared = Reference.prepare(reference, max_memory)
-    result = torch.cat([_log_mean_kernel(band, prepared, bandwidths) for band in prepared.bands(x)], dim=1)
+    bands = prepared.bands(x, 4 * d + 48 * len(bandwidths) + 96 * _MAX_PAIRS)
+    result = torch.cat([_log_mean_kernel(band, prepared, bandwidths) for band in bands], dim=1)
     result -= 0.5 * d * torch.log(2 * math.pi * bandwidths**2).unsqueeze(1)
     return result[0] if single else result
 
@@ -185,100 +186,131 @@ def _as_bandwidths(
 
 def _log_mean_kernel(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor) -> torch.Tensor:
     """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) for one band of points: float64 `[k, n]`."""
-    centred = reference.centred(points)
-    result, doubtful = _by_float32(points, centred, reference, bandwidths)
-    if bool(doubtful.any()):
-        chosen = centred[doubtful]
-        sums, smallest, _ = _kernel_sums(chosen, reference, bandwidths, torch.float64, None)
-        result[:, doubtful] = _assemble(sums, smallest, chosen, bandwidths)
+    result, doubtful = _by_float32(points, reference, bandwidths)
+    for rows in reference.bands(doubtful.nonzero().squeeze(1), 16 * points.shape[1] + 48 * len(bandwidths)):
+        result[:, rows] = _by_float64(points[rows], reference, bandwidths)
     return result - math.log(reference.points.shape[0])
 
 
+def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor) -> torch.Tensor:
+    """The log kernel sums by float64 products or, where even their error may exceed the tolerance, by differences."""
+    queries, tiles = reference.centred(points, torch.float64), reference.tiles
+    if float(reference.error_bound(queries).max() / (2 * bandwidths.min().square())) > _TOLERANCE:
+        queries, tiles = (
+            Centred(queries.values, torch.zeros_like(queries.squared_norms)),
+            reference.tiles_by_differences,
+        )
+    no_pairs = torch.full_like(queries.squared_norms, -1.0)
+    sums, smallest, _ = _kernel_sums(queries, tiles(queries), reference, bandwidths, no_pairs)
+    return _assemble(sums, smallest, queries, bandwidths)
+
+
 def _by_float32(
-    points: torch.Tensor, centred: torch.Tensor, reference: Reference, bandwidths: torch.Tensor
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The log kernel sums by float32 products, and which points they may be wrong for.
 
     With e the error bound of a squared distance, a kernel is off by at most u = e / (2 s^2) in the logarithm, and a sum
     of which the share r has not been recomputed by r u. Where u alone is within tolerance nothing is recomputed.
     """
-    uncertainty = reference.error_bound(centred, torch.float32) / (2 * bandwidths.square().unsqueeze(1))
+    queries = reference.centred(points, torch.float32)
+    uncertainty = reference.error_bound(queries) / (2 * bandwidths.square().unsqueeze(1))
     # Kernels below exp(-3) tolerance / u of the largest are left: few of them together reach tolerance / u.
     depth = (torch.log(uncertainty / _TOLERANCE) + 3) * 2 * bandwidths.square().unsqueeze(1)
     window = torch.where(uncertainty > _TOLERANCE, depth, -1.0).amax(0)
-    sums, smallest, pairs = _kernel_sums(centred, reference, bandwidths, torch.float32, window)
+    sums, smallest, pairs = _kernel_sums(queries, reference.tiles(queries), reference, bandwidths, window)
     pairs = pairs.where(pairs.t <= (smallest + window)[pairs.rows])
-    rest, corrected = _correct(sums, smallest, pairs, points, centred, reference, bandwidths)
+    exact = reference.exact_squared_distances(points, pairs) - queries.squared_norms[pairs.rows]
+    rest, corrected = _correct(sums, smallest, pairs, exact, bandwidths)
     doubtful = ~((uncertainty * (rest / corrected) < _TOLERANCE) & (uncertainty < 1.0)).all(0)
-    return _assemble(corrected, smallest, centred, bandwidths), doubtful
+    return _assemble(corrected, smallest, queries, bandwidths), doubtful
 
 
 def _correct(
-    sums: torch.Tensor,
-    smallest: torch.Tensor,
-    pairs: Pairs,
-    points: torch.Tensor,
-    centred: torch.Tensor,
-    reference: Reference,
-    bandwidths: torch.Tensor,
+    sums: torch.Tensor, smallest: torch.Tensor, pairs: Pairs, exact: torch.Tensor, bandwidths: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Take the kernels of pairs out of the sums (`rest`), and put them in again as they are in float64."""
-    exact = reference.exact_squared_distances(points, pairs) - centred.square().sum(1)[pairs.rows]
+    """Take the kernels of pairs out of the sums (`rest`), and put them in again with their exact t."""
     factors, rest = (0.5 / bandwidths.square()).unsqueeze(1), sums.clone()
     rest.index_add_(1, pairs.rows, torch.exp((smallest[pairs.rows] - pairs.t) * factors), alpha=-1)
     rest.clamp_(min=0)
     return rest, rest.index_add(1, pairs.rows, torch.exp((smallest[pairs.rows] - exact) * factors))
 
 
-def _assemble(
-    sums: torch.Tensor, smallest: torch.Tensor, centred: torch.Tensor, bandwidths: torch.Tensor
-) -> torch.Tensor:
-    return torch.log(sums) - (smallest + centred.square().sum(1)) / (2 * bandwidths.square().unsqueeze(1))
+def _assemble(sums: torch.Tensor, smallest: torch.Tensor, queries: Centred, bandwidths: torch.Tensor) -> torch.Tensor:
+    return torch.log(sums) - (smallest + queries.squared_norms) / (2 * bandwidths.square().unsqueeze(1))
 
 
 def _kernel_sums(
-    centred: torch.Tensor,
+    queries: Centred,
+    tiles: Iterator[tuple[slice, int, torch.Tensor]],
     reference: Reference,
     bandwidths: torch.Tensor,
-    dtype: torch.dtype,
-    window: torch.Tensor | None,
+    window: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, Pairs]:
     """Stream over the centres: kernel sums relative to the nearest centre, and the pairs near to it.
 
     Args:
-        centred: `[n, d]` centred points.
+        queries: n centred points, in the precision of the products.
+        tiles: Their t.
         reference: The centres.
         bandwidths: `[k]`.
-        dtype: Of the products.
-        window: `[n]`, how far above its smallest t a pair is kept; below 0 for none. None keeps no pairs at all.
+        window: `[n]`, how far above its smallest t a pair is kept; below 0 for none.
 
     Returns:
         sums: float64 `[k, n]`, sum_j exp(-(t_j - min t) / (2 s^2)), at least 1 up to rounding.
         smallest: float64 `[n]`, min t.
-        pairs: The pairs within the window of the smallest t so far, so some that turn out not to be.
+        pairs: Pairs within the window of the smallest t so far, so some that turn out not to be; none of points with
+            too many of them.
     """
-    factors = 0.5 / bandwidths.square()
-    sums = torch.zeros(len(bandwidths), len(centred), dtype=torch.float64, device=centred.device)
-    smallest = torch.full((len(centred),), math.inf, dtype=torch.float64, device=centred.device)
-    kept: list[Pairs] = []
-    for rows, first, t in reference.tiles(centred, dtype):
+    factors, deepest = 0.5 / bandwidths.square(), deepest_exponent(reference.points.shape[0] + GROUP)
+    sums = torch.zeros(len(bandwidths), len(queries), dtype=torch.float64, device=bandwidths.device)
+    smallest = torch.full((len(queries),), math.inf, dtype=queries.values.dtype, device=bandwidths.device)
+    kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool, device=bandwidths.device), _MAX_PAIRS)
+    for rows, first, t in tiles:
         minima = t.view(len(t), -1, GROUP).amin(2)
-        lower = torch.minimum(smallest[rows], minima.amin(1).double())
-        if window is not None:
-            pairs = near_pairs(t, minima, (lower + window[rows]).to(dtype), rows.start, first)
-            if len(pairs.t) <= _MAX_PAIRS * len(t):
-                kept.append(pairs)
-        sums[:, rows] *= torch.exp((lower - smallest[rows]) * factors.unsqueeze(1))
+        lower = torch.minimum(smallest[rows], minima.amin(1))
+        kept.collect(t, minima, (lower + window[rows]).to(t.dtype), rows, first)
+        sums[:, rows] *= torch.exp((lower - smallest[rows]).double() * factors.unsqueeze(1))
         smallest[rows] = lower
-        sums[:, rows] += _tile_sums(t.sub_(lower.to(dtype).unsqueeze(1)), factors)
-    return sums, smallest, Pairs.join(kept, centred)
+        sums[:, rows] += _tile_sums(t, minima, lower, factors, deepest)
+    return sums, smallest.double(), kept.pairs()
 
 
-def _tile_sums(t: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    """sum_j exp(-f t_j) for every factor f: float64 `[k, n]`."""
-    buffer = torch.empty_like(t)
-    sums = [
-        torch.mul(t, -factor, out=buffer).clamp_(min=_LEAST_EXPONENT).exp_().sum(1, dtype=t.dtype).double()
-        for factor in factors.tolist()
-    ]
-    return torch.stack(sums)
+def deepest_exponent(m: int) -> float:
+    """L such that, of m kernels, those below exp(-L) times the largest add nothing to their sum in float64.
+
+    Each of those adds less than exp(-L), all of them less than m exp(-L) = 2^-53 for L = log m + 53 log 2, and the
+    largest alone is 1: the logarithm of the sum changes by less than 2^-53, half of the spacing of float64 above 1. The
+    same holds for kernels that are raised to exp(-L), among them those that fill a tile's last group.
+    """
+    return math.log(m) + 53 * math.log(2)
+
+
+def _tile_sums(
+    t: torch.Tensor, minima: torch.Tensor, lower: torch.Tensor, factors: torch.Tensor, deepest: float
+) -> torch.Tensor:
+    """sum_j exp(-f (t_j - lower)) for every factor f: float64 `[k, n]`.
+
+    Pairs with f (t_j - lower) beyond `deepest` may be left out. Where few groups hold any other, only those are
+    evaluated; `t` is changed.
+    """
+    depth = minima.sub_(lower.unsqueeze(1))
+    reach = (deepest / factors).tolist()
+    sparse = [int((depth <= r).sum()) < _SPARSE * depth.numel() for r in reach]
+    sums = torch.zeros(len(reach), len(t), dtype=torch.float64, device=t.device)
+    if any(sparse):
+        widest = max(r for r, few in zip(reach, sparse, strict=True) if few)
+        rows, groups = (depth <= widest).nonzero(as_tuple=True)
+        picked = t.view(len(t), -1, GROUP)[rows, groups].sub_(lower[rows].unsqueeze(1))
+        for k in (k for k, few in enumerate(sparse) if few):
+            sums[k].index_add_(0, rows, _row_sums(picked, float(factors[k]), deepest))
+    if not all(sparse):
+        t.sub_(lower.unsqueeze(1))
+        for k in (k for k, few in enumerate(sparse) if not few):
+            sums[k] = _row_sums(t, float(factors[k]), deepest)
+    return sums
+
+
+def _row_sums(depth: torch.Tensor, factor: float, deepest: float) -> torch.Tensor:
+    """sum_j exp(-f depth_ij), float64; arguments stop at -deepest, as exponentials that underflow are slow."""
+    return torch.mul(depth, -factor).clamp_(min=-deepest).exp_().sum(1).double()

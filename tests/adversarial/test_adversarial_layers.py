@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ganbench.adversarial.layers import logit_of_marginals
-from ganbench.adversarial.networks import DiscriminatorNet, GeneratorNet, build_layers, dropout
+from ganbench.adversarial.networks import DiscriminatorNet, GeneratorNet, build_layers
 
 
 def _generator(seed: int = 0) -> torch.Generator:
@@ -77,26 +77,6 @@ def test_activations(kind, function):
     layer = _layer((6,), layer=kind, units=4, weight_range=0.5, bias=0.1)
     x = torch.randn(5, 2, 3, generator=_generator(1))
     torch.testing.assert_close(layer(x), function(x.view(5, 6) @ layer.weight.t() + 0.1))
-
-
-def test_dropout_keeps_the_mean_and_the_share():
-    x = torch.full((400, 500), 3.0)
-    dropped, n = dropout(x, 0.8, _generator()).double(), 400 * 500
-    assert sorted(set(dropped.flatten().tolist())) == pytest.approx([0, 3.75])
-    # An element is 3.75 with probability 0.8: mean 3, standard deviation 3.75 · √(0.8 · 0.2).
-    assert abs(float(dropped.mean()) - 3) < 5 * 3.75 * math.sqrt(0.16 / n)
-    # Independent along both dimensions: row and column means spread as they should.
-    for d, size in ((0, 400), (1, 500)):
-        spread = dropped.mean(d).var().item() / (3.75**2 * 0.16 / size)
-        assert abs(spread - 1) < 5 * math.sqrt(2 / (n / size))
-
-
-def test_dropout_of_nothing_draws_nothing():
-    generator = _generator()
-    before = generator.get_state()
-    x = torch.randn(3, 3)
-    assert dropout(x, 1, generator) is x
-    assert torch.equal(generator.get_state(), before)
 
 
 @pytest.mark.parametrize(

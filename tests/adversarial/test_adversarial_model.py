@@ -174,16 +174,16 @@ def test_the_second_stage_trains_on_the_layers_of_the_first():
     generator = _generator()
     model, _ = _trained(TWO_STAGES, 2, generator)
     old = model._players
-    before = [layer.weight.detach().clone() for layer in old.generator.layers]
+    before = [layer.weight.detach().clone() for layer in old.generator.net.layers]
     first = next(model.fit(_train(), generator=generator))
     new = model._players
-    assert [layer.output_shape for layer in new.generator.layers] == [(9,), (5,), (7,), (6,)]
-    for mine, kept, weight in zip(new.generator.layers[2:], old.generator.layers, before, strict=True):
+    assert [layer.output_shape for layer in new.generator.net.layers] == [(9,), (5,), (7,), (6,)]
+    for mine, kept, weight in zip(new.generator.net.layers[2:], old.generator.net.layers, before, strict=True):
         assert mine is kept
         assert not torch.equal(mine.weight, weight)
         assert float((mine.weight - weight).detach().norm()) < 0.2 * float(weight.norm())
     assert new.discriminator is not old.discriminator
-    assert all(float(w.norm(dim=1).max()) < 0.6 * (1 + 1e-6) for w in new.generator.unit_weights)
+    assert all(float(w.norm(dim=1).max()) < 0.6 * (1 + 1e-6) for w in new.generator.net.unit_weights)
     # The schedules start again.
     assert first["momentum"] == 0.5
     assert first["learning_rate"] == pytest.approx(0.1 / 1.000004**2, rel=1e-12)
@@ -195,7 +195,7 @@ def test_biases_begin_at_the_marginals_of_the_training_images():
     train[:, 0, 0] = 0
     model = AdversarialNets((2, 3), **(ONE_STAGE | {"learning_rate": 1e-30, "minimum_learning_rate": 0.0, "epochs": 1}))
     list(model.fit(train, generator=_generator()))
-    bias = model._players.generator.layers[-1].bias.detach()
+    bias = model._players.generator.net.layers[-1].bias.detach()
     assert float(bias[0]) == pytest.approx(-16.118, abs=5e-4)
     torch.testing.assert_close(bias[1:].sigmoid(), train.mean(0).flatten()[1:])
 

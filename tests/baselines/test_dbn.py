@@ -224,7 +224,7 @@ def test_particles_go_on_from_minibatch_to_minibatch():
     seen = []
 
     def flip(self, hidden, steps, *, generator):
-        seen.append((hidden, steps))
+        seen.append((hidden.clone(), steps))  # the particles move in place
         return self.down(hidden), 1 - hidden
 
     with pytest.MonkeyPatch.context() as patch:

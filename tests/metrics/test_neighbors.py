@@ -6,10 +6,12 @@ import numpy as np
 import oracles
 import pytest
 import torch
+from live_bytes import LiveBytes
 
 from ganbench.errors import UsageError
 from ganbench.metrics import _distances as distances_module
 from ganbench.metrics import nearest_neighbors
+from ganbench.metrics import neighbors as neighbors_module
 
 
 @pytest.mark.parametrize("d", [1, 5, 784])
@@ -72,6 +74,51 @@ def test_blocks_do_not_change_the_result(monkeypatch, rows, columns):
     distances, indices = nearest_neighbors(queries, reference, 3)
     assert torch.equal(indices, expected[1])
     np.testing.assert_allclose(distances, expected[0], rtol=1e-12)
+
+
+def test_only_the_queries_in_doubt_are_searched_in_float64(monkeypatch):
+    """A row with more candidates than float32 may leave goes on alone, and to the same result."""
+    rng = np.random.default_rng(0)
+    reference = np.concatenate([rng.random((200, 6)), 5 + 1e-4 * rng.random((200, 6))])
+    queries = np.concatenate([rng.random((10, 6)), 5 + 1e-4 * rng.random((3, 6))])
+    searched = []
+    search = neighbors_module._search
+
+    def record(queries, reference, k, dtype, most):
+        searched.append((dtype, len(queries)))
+        return search(queries, reference, k, dtype, most)
+
+    monkeypatch.setattr(neighbors_module, "_search", record)
+    distances, indices = nearest_neighbors(queries, reference, 2)
+    expected_distances, expected_indices = oracles.nearest_neighbors(queries, reference, 2)
+    np.testing.assert_array_equal(indices, expected_indices)
+    np.testing.assert_allclose(distances, expected_distances, rtol=1e-9)
+    assert searched == [(torch.float32, 13), (torch.float64, 3)]
+
+
+def test_numbers_that_overflow_float32_are_searched_in_float64():
+    queries, reference = np.array([[3e19, 0.0], [0.2, 0.0]]), np.array([[2e19, 0.0], [0.1, 0.0], [0.0, 1.0]])
+    distances, indices = nearest_neighbors(queries, reference, 1)
+    np.testing.assert_array_equal(indices[:, 0], [0, 1])
+    np.testing.assert_allclose(distances[:, 0], [1e19, 0.1])
+
+
+@pytest.mark.parametrize("budget", [2**20, 2**22, 2**24])
+@pytest.mark.parametrize("kind", ["noise", "far", "equal"])
+@pytest.mark.parametrize("k", [1, 20])
+def test_working_memory_stays_within_the_setting(budget, kind, k):
+    """Whatever the data: noise, clusters that need float64 for every query, or points that are all the same."""
+    rng = np.random.default_rng(0)
+    queries, reference = (torch.from_numpy(rng.random((n, 16), np.float32)) for n in (200, 1500))
+    if kind == "far":
+        queries[::2, 0] += 1e4
+        reference[::2, 0] += 1e4
+    elif kind == "equal":
+        reference[:] = 1
+    result = 16 * k * len(queries)
+    with LiveBytes(queries, reference) as memory:
+        nearest_neighbors(queries, reference, k, max_memory=budget)
+    assert memory.peak <= budget + result
 
 
 def test_all_reference_points_can_be_asked_for():

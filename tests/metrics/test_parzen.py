@@ -8,6 +8,7 @@ import numpy as np
 import oracles
 import pytest
 import torch
+from live_bytes import LiveBytes
 
 from ganbench.datasets import load_dataset
 from ganbench.errors import UsageError
@@ -20,6 +21,7 @@ from ganbench.metrics import (
     select_bandwidth,
 )
 from ganbench.metrics import _distances as distances_module
+from ganbench.metrics import parzen as parzen_module
 
 TOLERANCE = 1e-3  # nats per point: the accuracy that is promised
 
@@ -100,6 +102,14 @@ def test_the_case_above_needs_float64(monkeypatch):
     assert np.abs(parzen_log_density(points, centres, 0.1).numpy() - expected).max() > 10 * TOLERANCE
 
 
+@pytest.mark.parametrize("far", [1e6, 3e19, 1e25])
+def test_differences_take_over_where_no_product_is_precise_enough(far):
+    """Float32 overflows for the larger numbers, and float64 cannot tell the distances of .1 to .5 apart."""
+    points, centres = np.array([[far, 0.0], [-far, 1.0]]), np.array([[far, 0.1], [-far, 1.5], [far, 0.3]])
+    expected = oracles.parzen_log_density(points, centres, 0.5)
+    np.testing.assert_allclose(parzen_log_density(points, centres, 0.5), expected, rtol=1e-12)
+
+
 def test_several_bandwidths_share_one_call():
     points, centres = images(50, 64, 1), images(400, 64, 2)
     together = parzen_log_density(points, centres, PAPER_GRID)
@@ -118,17 +128,65 @@ def test_blocks_do_not_change_the_value(monkeypatch, rows, columns):
     np.testing.assert_allclose(parzen_log_density(points, centres, [0.1, 0.3, 1.0]), whole, rtol=0, atol=1e-4)
 
 
-def test_memory_setting_bounds_tiles_and_bands():
-    for budget in (2**20, 2**24, 2**28):
-        for d in (1, 64, 784, 2304):
-            reference = distances_module.Reference(torch.empty(10**7, 0), torch.empty(d), 1.0, budget)
-            rows, columns = reference._tile_shape(10**6, d)
-            at_least = 40 * 32 + 32 * d * 32  # one row, one group
-            assert 40 * rows * columns + 32 * d * columns <= max(budget // 2, at_least)
-            band = reference.bands(torch.empty(10**6, 1).expand(-1, d))[0]
-            assert 24 * d * len(band) <= budget // 2
+def test_memory_must_suffice_for_something():
     with pytest.raises(UsageError, match="at least 1 MiB"):
         parzen_log_density(np.zeros((1, 2)), np.zeros((1, 2)), 1.0, max_memory=1000)
+
+
+@pytest.mark.parametrize("budget", [2**20, 2**22, 2**24])
+@pytest.mark.parametrize("kind", ["noise", "far", "equal"])
+@pytest.mark.parametrize("d", [3, 64])
+def test_working_memory_stays_within_the_setting(budget, kind, d):
+    """Whatever the data: noise, two far clusters that need float64 for every point, or centres that are the same."""
+    rng = np.random.default_rng(0)
+    points, centres = (torch.from_numpy(rng.random((n, d), np.float32)) for n in (200, 1500))
+    if kind == "far":
+        points[::2, 0] += 1e4
+        centres[::2, 0] += 1e4
+    elif kind == "equal":
+        centres[:] = 1
+    with LiveBytes(points, centres) as memory:
+        parzen_log_density(points, centres, PAPER_GRID, max_memory=budget)
+    assert memory.peak <= budget
+
+
+def depths(depth: float, n: int) -> torch.Tensor:
+    """A tile of one row: the nearest pair at 0, n others at a depth, and what fills the last group."""
+    t = torch.full((1, -(-(n + 1) // 32) * 32), math.inf, dtype=torch.float64)
+    t[0, 0], t[0, 1 : n + 1] = 0, depth
+    return t
+
+
+def tile_sum(t: torch.Tensor, deepest: float) -> float:
+    minima = t.view(1, -1, 32).amin(2)
+    return float(parzen_module._tile_sums(t.clone(), minima, t.amin(1), torch.ones(1).double(), deepest))
+
+
+@pytest.mark.parametrize("m", [2, 1000, 50_000])
+def test_what_lies_beyond_the_cut_off_adds_nothing_in_float64(m):
+    """All other kernels just beyond the cut-off: even summed exactly they do not change the logarithm of the sum."""
+    deepest = parzen_module.deepest_exponent(m + 32)  # a tile is filled up to whole groups
+    beyond = math.nextafter(deepest, math.inf)
+    assert math.log1p((m - 1) * math.exp(-beyond)) <= 2.0**-53
+    assert tile_sum(depths(beyond, m - 1), deepest) == 1.0
+    # and one float64 spacing is what a cut-off by 2 log 2 less would lose, so the bound is not a loose one
+    assert 1 + m * math.exp(-(parzen_module.deepest_exponent(m) - 2 * math.log(2))) > 1
+
+
+@pytest.mark.parametrize("m", [31, 1000])
+def test_what_lies_within_the_cut_off_is_summed(m):
+    inside = 0.5 * parzen_module.deepest_exponent(m)
+    expected = 1 + (m - 1) * math.exp(-inside)
+    assert tile_sum(depths(inside, m - 1), parzen_module.deepest_exponent(m)) == pytest.approx(expected, rel=1e-15)
+    assert expected - 1 > 1e-9
+
+
+@pytest.mark.parametrize("share", [0.0, 1.1])
+def test_groups_picked_out_and_whole_tiles_give_the_same_sums(monkeypatch, share):
+    points, centres = images(50, 64, 1), images(400, 64, 2)
+    expected = parzen_log_density(points, centres, PAPER_GRID)
+    monkeypatch.setattr(parzen_module, "_SPARSE", share)
+    np.testing.assert_allclose(parzen_log_density(points, centres, PAPER_GRID), expected, rtol=0, atol=1e-5)
 
 
 def test_bands_do_not_change_the_value():
@@ -174,6 +232,7 @@ def test_tensors_arrays_and_images_are_the_same():
         (np.zeros(3), np.zeros((2, 3)), 1.0, r"points must have shape"),
         (np.array([[np.nan]]), np.zeros((1, 1)), 1.0, "points has values that are not finite"),
         (np.zeros((1, 1)), np.array([[np.inf]]), 1.0, "centres has values that are not finite"),
+        (np.zeros((1, 1)), np.array([[1e200]]), 1.0, "too large to be squared"),
         (np.zeros((1, 1)), np.zeros((1, 1)), 0.0, "positive finite"),
         (np.zeros((1, 1)), np.zeros((1, 1)), [0.1, math.nan], "positive finite"),
         (np.zeros((1, 1)), np.zeros((1, 1)), [], "positive finite"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import softplus
 
+from ganbench import add_product_, affine
 from ganbench_baselines.layers import TiedLayer
 
 __all__ = ["ContractiveLayer", "slope"]
@@ -26,7 +27,7 @@ class ContractiveLayer(TiedLayer):
 
     def cross_entropy(self, visible: torch.Tensor) -> torch.Tensor:
         """Mean over the batch of the cross-entropy between `visible`, `[n, visible]`, and its reconstruction."""
-        logits = torch.addmm(self.visible_bias, self.up(visible), self.weights.T)
+        logits = affine(self.up(visible), self.weights, self.visible_bias)
         return (softplus(logits) - visible * logits).sum(1).mean()
 
     def penalty(self, visible: torch.Tensor) -> torch.Tensor:
@@ -34,7 +35,14 @@ class ContractiveLayer(TiedLayer):
         return (slope(self.up(visible)).square() @ self.weights.square().sum(0)).mean()
 
     def descend_(
-        self, velocity: TiedLayer, visible: torch.Tensor, *, contraction: float, learning_rate: float, momentum: float
+        self,
+        velocity: TiedLayer,
+        visible: torch.Tensor,
+        *,
+        contraction: float,
+        learning_rate: float,
+        momentum: float,
+        precision: torch.dtype | None = None,
     ) -> None:
         """One step of gradient descent with momentum on the loss of a batch, in place.
 
@@ -46,21 +54,25 @@ class ContractiveLayer(TiedLayer):
             contraction: λ, the weight of the penalty.
             learning_rate: Step size.
             momentum: Share of the velocity that is kept.
+            precision: Data type of activations and gradients; by default that of the parameters.
         """
         share = -learning_rate / visible.shape[0]
-        hidden = self.up(visible)
+        working = self.in_precision(precision or self.weights.dtype)
+        visible = visible.to(working.weights.dtype)
+        hidden = working.up(visible)
         s = slope(hidden)
         squares = s.square()
-        visible_error = self.down(hidden).sub_(visible)  # derivative of the cross-entropy by the decoder's logits
-        hidden_error = torch.mm(visible_error, self.weights).mul_(s)
+        visible_error = working.down(hidden).sub_(visible)  # derivative of the cross-entropy by the decoder's logits
+        hidden_error = affine(visible_error, working.weights.T).mul_(s)
         # the penalty by the encoder's logits: 2 s² (1 - 2h) Σ_i W_ij², as ds/da = s (1 - 2h)
-        column_norms = self.weights.square().sum(0)
+        column_norms = torch.linalg.vector_norm(self.weights, dim=0).square_().to(s.dtype)
         hidden_error.addcmul_(squares * column_norms, 1 - 2 * hidden, value=2 * contraction)
 
-        velocity.weights.mul_(momentum).addmm_(visible.T, hidden_error, alpha=share)
-        velocity.weights.addmm_(visible_error.T, hidden, alpha=share)
+        # the two uses of W, in the encoder and in the decoder, as one product
+        left, right = torch.cat((visible, visible_error)), torch.cat((hidden_error, hidden))
+        add_product_(velocity.weights, left.T, right, beta=momentum, alpha=share)
         # the penalty by W with s held fixed: 2 W_ij s_j²
-        velocity.weights.addcmul_(self.weights, squares.sum(0), value=2 * contraction * share)
+        velocity.weights.addcmul_(self.weights, squares.sum(0, dtype=self.weights.dtype), value=2 * contraction * share)
         velocity.visible_bias.mul_(momentum).add_(visible_error.sum(0), alpha=share)
         velocity.hidden_bias.mul_(momentum).add_(hidden_error.sum(0), alpha=share)
         self.add_(velocity)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 
-from ganbench import shuffled_minibatches
+from ganbench import Replayed, shuffled_minibatches
 from ganbench_baselines.cae.layer import ContractiveLayer
 from ganbench_baselines.cae.sampling import walk
 from ganbench_baselines.chains import ChainSettings, run_chains
@@ -40,6 +40,8 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
         contraction: Weight λ of the squared norm of the Jacobian; one number stands for all layers.
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
+        precision: Data type of activations and gradients in training, "float32" or "bfloat16"; parameters and
+            velocities stay in float32.
         step_size: Standard deviation of the noise ε of the walk.
         jacobian: J is the derivative of the top code by the code below it ("top") or by the image ("input").
         chains: Walks side by side, each starting at a training image of its own.
@@ -66,6 +68,7 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
         contraction: float | Sequence[float] = 0.1,
         weight_gain: float = 1.0,
         marginal_clip: float = 0.01,
+        precision: str = "float32",
         step_size: float = 1.0,
         jacobian: Literal["top", "input"] = "top",
         chains: int = 100,
@@ -83,6 +86,7 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
             momentum=momentum,
             weight_gain=weight_gain,
             marginal_clip=marginal_clip,
+            precision=precision,
         )
         self.contraction = per_layer("contraction", contraction, len(self.hidden_sizes))
         check_at_least(0, contraction=self.contraction, step_size=step_size)
@@ -130,14 +134,20 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
             self._starts = inputs[rows[: self.chain_settings.chains]]
 
     def _train_epoch(self, layer: int, inputs: torch.Tensor, rate: float, generator: torch.Generator) -> None:
-        for visible in shuffled_minibatches(inputs, self.batch_size, generator=generator):
+        def descend(visible: torch.Tensor) -> torch.Tensor:
             self.layers[layer].descend_(
                 self.velocity,
                 visible,
                 contraction=self.contraction[layer],
                 learning_rate=rate,
                 momentum=self.momentum,
+                precision=self.precision,
             )
+            return visible
+
+        step = Replayed(descend, generator)
+        for visible in shuffled_minibatches(inputs, self.batch_size, generator=generator):
+            step(visible)
 
     def _metrics(self, layer: int, inputs: torch.Tensor) -> dict[str, float]:
         trained = self.layers[layer]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
+from ganbench import affine
 from ganbench_baselines.cae.layer import ContractiveLayer, slope
 
 __all__ = ["decode", "encode", "jacobian_product", "walk"]
@@ -45,9 +46,9 @@ def jacobian_product(
     """
     slopes = [slope(code) for code in codes]
     for layer, s in zip(reversed(layers), reversed(slopes), strict=True):
-        noise = (noise * s) @ layer.weights.T
+        noise = affine(noise * s, layer.weights)
     for layer, s in zip(layers, slopes, strict=True):
-        noise = (noise @ layer.weights).mul_(s)
+        noise = affine(noise, layer.weights.T).mul_(s)
     return noise
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ganbench import shuffled_minibatches
+from ganbench import Replayed, shuffled_minibatches
 from ganbench_baselines.chains import ChainSettings, run_chains
 from ganbench_baselines.dbn.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
 from ganbench_baselines.layerwise import GreedyLayerwiseModel, check_at_least, per_layer
@@ -42,6 +42,8 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         weight_decay: Of the weights, relative to the gradient.
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
+        precision: Data type of activations and gradients in training, "float32" or "bfloat16"; parameters and
+            velocities stay in float32.
         gibbs_steps: Gibbs steps between updates, of each layer; one number stands for all layers.
         mean_reconstructions: Contrastive divergence compares the data with means E[v | h] instead of binary draws of v:
             the layer then reproduces grey values more closely, and its code is harder for the next layer to learn.
@@ -70,6 +72,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         weight_decay: float = 1e-4,
         weight_gain: float = 0.1,
         marginal_clip: float = 0.01,
+        precision: str = "float32",
         gibbs_steps: int | Sequence[int] = 1,
         mean_reconstructions: bool = False,
         particles: int = 100,
@@ -88,6 +91,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             momentum=momentum,
             weight_gain=weight_gain,
             marginal_clip=marginal_clip,
+            precision=precision,
         )
         self.gibbs_steps = per_layer("gibbs_steps", gibbs_steps, len(self.hidden_sizes))
         if not isinstance(mean_reconstructions, bool):
@@ -143,24 +147,32 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             self._particles = draw_binary(self.layers[layer].up(inputs[rows]), generator=generator)
 
     def _train_epoch(self, layer: int, inputs: torch.Tensor, rate: float, generator: torch.Generator) -> None:
-        rbm, velocity, steps = self.layers[layer], self.velocity, self.gibbs_steps[layer]
+        step = Replayed(lambda visible: self._update(layer, visible, rate, generator), generator)
         for visible in shuffled_minibatches(inputs, self.batch_size, generator=generator):
-            hidden = rbm.up(visible)
-            if len(self._particles) == 0:
-                start = draw_binary(hidden, generator=generator)
-                model = rbm.gibbs(start, steps, generator=generator, mean_visible=self.mean_reconstructions)
-            else:
-                model = rbm.gibbs(self._particles, steps, generator=generator)
-                self._particles = draw_binary(model[1], generator=generator)
-            contrastive_update(
-                rbm,
-                velocity,
-                (visible, hidden),
-                model,
-                learning_rate=rate,
-                momentum=self.momentum,
-                weight_decay=self.weight_decay,
-            )
+            step(visible)
+
+    def _update(self, layer: int, visible: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
+        """One contrastive update of a layer by a minibatch; the persistent particles, if there are any, move on."""
+        rbm, steps = self.layers[layer], self.gibbs_steps[layer]
+        working = rbm.in_precision(self.precision)
+        visible = visible.to(self.precision)
+        hidden = working.up(visible)
+        if len(self._particles) == 0:
+            start = draw_binary(hidden, generator=generator)
+            model = working.gibbs(start, steps, generator=generator, mean_visible=self.mean_reconstructions)
+        else:
+            model = working.gibbs(self._particles.to(self.precision), steps, generator=generator)
+            self._particles.copy_(draw_binary(model[1], generator=generator))
+        contrastive_update(
+            rbm,
+            self.velocity,
+            (visible, hidden),
+            model,
+            learning_rate=rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+        return visible
 
     def _metrics(self, layer: int, inputs: torch.Tensor) -> dict[str, float]:
         rbm = self.layers[layer]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import softplus
 
+from ganbench import add_product_, affine
 from ganbench_baselines.layers import TiedLayer
 
 __all__ = ["RestrictedBoltzmannMachine", "contrastive_update", "draw_binary"]
@@ -22,7 +23,7 @@ class RestrictedBoltzmannMachine(TiedLayer):
 
     def free_energy(self, visible: torch.Tensor) -> torch.Tensor:
         """F(v) = -bᵀ v - Σ_j softplus(v W + c)_j, so that P(v) ∝ exp(-F(v)): `[n, visible]` -> `[n]`."""
-        activation = torch.addmm(self.hidden_bias, visible, self.weights)
+        activation = affine(visible, self.weights.T, self.hidden_bias)
         return -(visible @ self.visible_bias) - softplus(activation).sum(1)
 
     def gibbs(
@@ -53,9 +54,12 @@ class RestrictedBoltzmannMachine(TiedLayer):
 
 def draw_binary(means: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
     """Independent 0/1 draws with the given means, in their data type."""
-    # several times faster on a processor than torch.bernoulli, which draws in double precision
-    uniform = torch.empty_like(means).uniform_(generator=generator)
-    return torch.lt(uniform, means, out=uniform)
+    # several times faster on a processor than torch.bernoulli, which draws in double precision; in bfloat16 a uniform
+    # number would have 8 bits only
+    uniform = torch.empty_like(means, dtype=torch.promote_types(means.dtype, torch.float32)).uniform_(
+        generator=generator
+    )
+    return torch.lt(uniform, means, out=uniform).to(means.dtype)
 
 
 def contrastive_update(
@@ -84,12 +88,14 @@ def contrastive_update(
         momentum: Share of the velocity that is kept.
         weight_decay: Of the weights, not of the biases.
     """
-    velocity.weights.mul_(momentum).add_(rbm.weights, alpha=-learning_rate * weight_decay)
-    velocity.visible_bias.mul_(momentum)
-    velocity.hidden_bias.mul_(momentum)
-    for (visible, hidden), rate in ((data, learning_rate), (model, -learning_rate)):
-        share = rate / visible.shape[0]
-        velocity.weights.addmm_(visible.T, hidden, alpha=share)
-        velocity.visible_bias.add_(visible.sum(0), alpha=share)
-        velocity.hidden_bias.add_(hidden.sum(0), alpha=share)
+    rates = (learning_rate, -learning_rate)
+    visible, hidden = (torch.cat(values) for values in zip(data, model, strict=True))
+    shares = torch.cat(
+        [hidden.new_full((len(v),), rate / len(v)) for (v, _), rate in zip((data, model), rates, strict=True)]
+    )
+    hidden.mul_(shares.unsqueeze(1))
+    add_product_(velocity.weights, visible.T, hidden, beta=momentum)
+    velocity.weights.add_(rbm.weights, alpha=-learning_rate * weight_decay)
+    velocity.visible_bias.mul_(momentum).add_(visible.T @ shares)
+    velocity.hidden_bias.mul_(momentum).add_(hidden.sum(0))
     rbm.add_(velocity)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from ganbench import UserError
+from ganbench import Replayed, UserError, resolve_precision
 from ganbench_baselines.chains import ChainSettings, run_chains
 from ganbench_baselines.gsn.network import Corruption, Layers, TiedNetwork, glorot_uniform
 from ganbench_baselines.gsn.walkback import walkback_costs
@@ -57,6 +57,8 @@ class GenerativeStochasticNetwork:
         learning_rate_decay: Factor on the rate after every epoch, in (0, 1].
         batch_size: Images in a minibatch; the last one of an epoch may be smaller.
         epochs: Passes over the training images.
+        precision: Data type of activations and gradients in training, "float32" or "bfloat16"; parameters and averages
+            of gradients stay in float32.
         noiseless_h1: Whether the first hidden layer is free of noise.
         input_sampling: Whether the visible layer is drawn from its means before it is corrupted.
         chains: Chains that are sampled side by side.
@@ -82,6 +84,7 @@ class GenerativeStochasticNetwork:
         learning_rate_decay: float = 0.995,
         batch_size: int = 100,
         epochs: int = 1000,
+        precision: str = "float32",
         noiseless_h1: bool = True,
         input_sampling: bool = True,
         chains: int = 1000,
@@ -101,6 +104,7 @@ class GenerativeStochasticNetwork:
         self.walkbacks, self.batch_size, self.total_epochs = walkbacks, batch_size, epochs
         self.learning_rate, self.momentum, self.learning_rate_decay = learning_rate, momentum, learning_rate_decay
         self.chain_settings, self.chain_start = ChainSettings(chains, burn_in, thinning), chain_start
+        self.precision = resolve_precision(precision)
         self.epoch = 0
         self._tensors: dict[str, list[torch.Tensor]] = {}
 
@@ -133,7 +137,7 @@ class GenerativeStochasticNetwork:
         """
         if not self._tensors:
             raise ValueError("This network has no parameters yet: train it with fit, or load a state, before sampling.")
-        network = self._network()
+        network = TiedNetwork(self._tensors["weights"], self._tensors["biases"], self.corruption)
 
         def start(chains: int) -> Layers:
             return network.start(self._chain_starts(chains, generator), generator=generator)
@@ -149,7 +153,7 @@ class GenerativeStochasticNetwork:
         """The epoch and, once training has begun, parameters, gradient averages, image order and start images."""
         return {
             "epoch": self.epoch,
-            "tensors": {name: [t.detach() for t in tensors] for name, tensors in self._tensors.items()},
+            "tensors": {name: list(tensors) for name, tensors in self._tensors.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -191,29 +195,29 @@ class GenerativeStochasticNetwork:
 
     def _train_epoch(self, images: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
         """One pass over the images; returns the mean of the last reconstruction's cost."""
-        network, parameters = self._network(), self._prepare_gradients()
-        averages = self._tensors["averages"]
+        step = Replayed(lambda batch: self._update(batch, rate, generator), generator)
         total = torch.zeros((), device=self.device)
         for rows in self._tensors["order"][0].split(self.batch_size):
-            torch._foreach_mul_(averages, self.momentum)
-            costs = walkback_costs(network, images[rows], self.walkbacks, generator=generator)
-            (costs.sum() * (1 - self.momentum)).backward()
-            with torch.no_grad():
-                torch._foreach_add_(parameters, averages, alpha=-rate)
-                total += costs[-1] * len(rows)
+            total += step(images[rows]) * len(rows)
         return total / len(images)
 
-    def _prepare_gradients(self) -> list[torch.Tensor]:
-        """The parameters, with the moving averages as their `.grad`, to which a backward pass adds."""
-        parameters = [*self._tensors["weights"], *self._tensors["biases"]]
-        for parameter, average in zip(parameters, self._tensors["averages"], strict=True):
-            parameter.grad = average
-        for bias in self._tensors["biases"]:
-            bias.requires_grad_()
-        return parameters
-
-    def _network(self) -> TiedNetwork:
-        return TiedNetwork(self._tensors["weights"], self._tensors["biases"], self.corruption)
+    def _update(self, images: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
+        """One step of descent on a minibatch; returns the cost of its last reconstruction."""
+        weights, biases, averages = (self._tensors[name] for name in ("weights", "biases", "averages"))
+        for average in averages:
+            average.mul_(self.momentum)
+        of_weights, of_biases = averages[: len(weights)], averages[len(weights) :]
+        leaves = [bias.detach().requires_grad_() for bias in biases]
+        for leaf, average in zip(leaves, of_biases, strict=True):
+            leaf.grad = average  # the backward pass adds to it, as it adds to the weights'
+        low_weights, low_biases = ([t.to(self.precision) for t in tensors] for tensors in (weights, leaves))
+        network = TiedNetwork(low_weights, low_biases, self.corruption, of_weights)
+        costs = walkback_costs(network, images, self.walkbacks, generator=generator)
+        (costs.sum() * (1 - self.momentum)).backward()
+        with torch.no_grad():
+            for parameter, average in zip((*weights, *biases), averages, strict=True):
+                parameter.add_(average, alpha=-rate)
+        return costs[-1].detach()
 
     def _weight_shapes(self) -> list[tuple[int, int]]:
         return [(n_out, n_in) for n_in, n_out in pairwise(self.sizes)]

@@ -61,17 +61,25 @@ class TiedNetwork:
     and `update_even` (the visible layer, h2, h4, …).
 
     Args:
-        weights: K tensors; the i-th, W_i, is `[n_i, n_(i-1)]`. They do not require gradients: where `.grad` is set, the
-            backward pass adds their gradient to it.
+        weights: K tensors; the i-th, W_i, is `[n_i, n_(i-1)]`. Activations have their data type.
         biases: K + 1 tensors `[n_i]`, that of the visible layer first.
         corruption: The noise of the updates.
+        gradients: K tensors like the weights, to which the backward pass adds the weights' gradients; autograd does not
+            see the weights. None where no gradient is wanted.
     """
 
-    def __init__(self, weights: Sequence[torch.Tensor], biases: Sequence[torch.Tensor], corruption: Corruption) -> None:
-        self.weights, self.biases, self.corruption = weights, biases, corruption
+    def __init__(
+        self,
+        weights: Sequence[torch.Tensor],
+        biases: Sequence[torch.Tensor],
+        corruption: Corruption,
+        gradients: Sequence[torch.Tensor] | None = None,
+    ) -> None:
+        self.weights, self.biases, self.corruption, self.gradients = weights, biases, corruption, gradients
 
     def start(self, images: torch.Tensor, *, generator: torch.Generator) -> Layers:
         """The corrupted `images` `[batch, d]` below hidden layers that are all zero."""
+        images = images.to(self.weights[0].dtype)
         visible = salt_and_pepper(images, self.corruption.salt_and_pepper, generator=generator)
         return [visible, *[None] * len(self.weights)]
 
@@ -100,11 +108,11 @@ class TiedNetwork:
         """What layer `index` receives: its bias plus what comes from below and from above."""
         total = self.biases[index]
         if index > 0 and (below := layers[index - 1]) is not None:
-            weight = self.weights[index - 1]
-            total = add_product(total, below, weight.t(), None if weight.grad is None else weight.grad.t())
+            gradient = None if self.gradients is None else self.gradients[index - 1].t()
+            total = add_product(total, below, self.weights[index - 1].t(), gradient)
         if index + 1 < len(layers) and (above := layers[index + 1]) is not None:
-            weight = self.weights[index]
-            total = add_product(total, above, weight, weight.grad)
+            gradient = None if self.gradients is None else self.gradients[index]
+            total = add_product(total, above, self.weights[index], gradient)
         return total
 
     def _activate(self, index: int, received: torch.Tensor, batch: int, generator: torch.Generator) -> torch.Tensor:
@@ -112,7 +120,7 @@ class TiedNetwork:
         if index == 1 and self.corruption.noiseless_h1:
             return received.tanh()
         size = (2, batch, received.shape[-1])
-        before, after = torch.randn(size, generator=generator, device=received.device)
+        before, after = torch.randn(size, generator=generator, device=received.device).to(received.dtype)
         scale = self.corruption.hidden_noise
         return torch.add(torch.add(received, before, alpha=scale).tanh(), after, alpha=scale)
 

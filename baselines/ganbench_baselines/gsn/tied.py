@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from ganbench import add_product_, affine
+
 __all__ = ["add_product"]
 
 
@@ -23,8 +25,8 @@ def add_product(
         total: `[batch, n_out]` or `[n_out]`.
         source: `[batch, n_in]`.
         matrix: `[n_in, n_out]`; autograd does not see it.
-        gradient: `[n_in, n_out]`, to which the backward pass adds the gradient with respect to `matrix`; None if no
-            gradient is wanted.
+        gradient: `[n_in, n_out]`, to which the backward pass adds the gradient with respect to `matrix`, and which may
+            have a higher precision; None if no gradient is wanted.
     """
     return _AddProduct.apply(total, source, matrix, gradient)
 
@@ -36,14 +38,16 @@ class _AddProduct(torch.autograd.Function):
     ) -> torch.Tensor:
         ctx.save_for_backward(source, matrix)
         ctx.gradient, ctx.total_is_a_row = gradient, total.dim() == 1
-        return torch.addmm(total, source, matrix)
+        if ctx.total_is_a_row:
+            return affine(source, matrix.t(), total)
+        return affine(source, matrix.t()).add_(total)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, outgoing: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         source, matrix = ctx.saved_tensors
         if ctx.gradient is not None:
-            ctx.gradient.addmm_(source.t(), outgoing)
-        to_source = outgoing @ matrix.t() if ctx.needs_input_grad[1] else None
+            add_product_(ctx.gradient, source.t(), outgoing)
+        to_source = affine(outgoing, matrix) if ctx.needs_input_grad[1] else None
         to_total = outgoing.sum(0) if ctx.total_is_a_row else outgoing
         return to_total, to_source, None, None

@@ -37,7 +37,7 @@ def walkback_costs(
     for remaining in reversed(range(walkbacks)):
         layers = network.update_odd(layers, generator=generator)
         logits = network.reconstruct(layers)
-        costs.append(binary_cross_entropy_with_logits(logits, images))
+        costs.append(binary_cross_entropy_with_logits(logits.to(images.dtype), images))
         if remaining:  # nothing is reconstructed from the even layers of the last update
             layers = network.update_even(layers, logits, generator=generator)
     return torch.stack(costs)
