@@ -7,10 +7,13 @@ operator that its compiler uses is called here, and only here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch.nn.functional import linear
 
-__all__ = ["add_product_", "affine"]
+__all__ = ["add_product_", "affine", "full_precision"]
 
 _ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
@@ -47,3 +50,14 @@ def add_product_(
     if left.dtype is total.dtype:
         return total.addmm_(left, right, beta=beta, alpha=alpha)
     return total.mul_(beta).add_(left @ right, alpha=alpha)
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Within it float32 products are float32 throughout, whatever shortcuts (TF32, bfloat16) a program has allowed."""
+    allowed = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(allowed)

@@ -40,6 +40,7 @@ GROUP = 32
 """Columns in a group."""
 
 _TILE_ROWS, _TILE_COLUMNS = 512, 2048
+_TILE_ROWS_ON_GPU = 4096  # few launches
 _LARGEST_FLOAT32 = 1e18  # products of two numbers up to this do not overflow
 
 
@@ -207,6 +208,12 @@ class Reference:
                     torch.nn.functional.pad(distances.square_(), (0, -len(block) % GROUP), value=math.inf),
                 )
 
+    def right_operands(self, dtype: torch.dtype) -> Iterator[tuple[int, torch.Tensor, torch.Tensor]]:
+        """The reference in few large blocks: first column, -2 c `[columns, d]` and ||c||^2 `[columns]` of each."""
+        columns = max(1, self.max_memory // (16 * self.points.shape[1] * GROUP)) * GROUP
+        for first in range(0, self.points.shape[0], columns):
+            yield first, *self._right_operand(first, columns, dtype)
+
     def _right_operand(self, first: int, columns: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
         """-2 c `[columns, d]` and ||c||^2 `[columns]` of a block of reference points, filled up to whole groups."""
         block = self.centred(self.points[first : first + columns], dtype)
@@ -218,7 +225,8 @@ class Reference:
 
     def _tile_shape(self, n: int, d: int) -> tuple[int, int]:
         """Rows and columns of a tile: 40 bytes a pair and 32 d a column take at most half of the memory."""
-        rows, columns = min(n, _TILE_ROWS), _TILE_COLUMNS
+        rows = min(n, _TILE_ROWS if self.points.device.type == "cpu" else _TILE_ROWS_ON_GPU)
+        columns = _TILE_COLUMNS
         while 40 * rows * columns + 32 * d * columns > self.max_memory // 2 and (rows > 1 or columns > GROUP):
             rows, columns = (rows, columns // 2) if columns > GROUP else (max(1, rows // 2), columns)
         return rows, max(columns, GROUP)

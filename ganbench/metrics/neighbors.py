@@ -13,12 +13,14 @@ import torch
 
 from ganbench.errors import UsageError
 from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
+from ganbench.products import full_precision
 
 __all__ = ["nearest_neighbors"]
 
 _MAX_CANDIDATES = 64  # of a query, beyond k; with more the products are too coarse for it
 
 
+@full_precision()
 def nearest_neighbors(
     queries: torch.Tensor | np.ndarray,
     reference: torch.Tensor | np.ndarray,

@@ -13,6 +13,7 @@ centroids to real data. `effective_kernels` says how many centres a test point r
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import torch
 
 from ganbench.errors import UsageError
 from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
+from ganbench.products import full_precision
 
 __all__ = [
     "PAPER_GRID",
@@ -61,6 +63,7 @@ class BandwidthSelection:
         return self.bandwidth
 
 
+@full_precision()
 def parzen_log_density(
     points: torch.Tensor | np.ndarray,
     centres: torch.Tensor | np.ndarray,
@@ -95,7 +98,7 @@ def parzen_log_density(
     bandwidths, single = _as_bandwidths(bandwidth, x.device)
     d = x.shape[1]
     prepared = Reference.prepare(reference, max_memory)
-    bands = prepared.bands(x, 4 * d + 48 * len(bandwidths) + 96 * _MAX_PAIRS)
+    bands = prepared.bands(x, 4 * d + 96 * (len(bandwidths) + _MAX_PAIRS))
     result = torch.cat([_log_mean_kernel(band, prepared, bandwidths) for band in bands], dim=1)
     result -= 0.5 * d * torch.log(2 * math.pi * bandwidths**2).unsqueeze(1)
     return result[0] if single else result
@@ -218,12 +221,22 @@ def _by_float32(
     # Kernels below exp(-3) tolerance / u of the largest are left: few of them together reach tolerance / u.
     depth = (torch.log(uncertainty / _TOLERANCE) + 3) * 2 * bandwidths.square().unsqueeze(1)
     window = torch.where(uncertainty > _TOLERANCE, depth, -1.0).amax(0)
-    sums, smallest, pairs = _kernel_sums(queries, reference.tiles(queries), reference, bandwidths, window)
+    if points.device.type == "cuda" and _has_triton():
+        from ganbench.metrics._fused import fused_kernel_sums
+
+        sums, smallest, pairs = fused_kernel_sums(queries, reference, bandwidths, window, _MAX_PAIRS)
+    else:
+        sums, smallest, pairs = _kernel_sums(queries, reference.tiles(queries), reference, bandwidths, window)
     pairs = pairs.where(pairs.t <= (smallest + window)[pairs.rows])
     exact = reference.exact_squared_distances(points, pairs) - queries.squared_norms[pairs.rows]
     rest, corrected = _correct(sums, smallest, pairs, exact, bandwidths)
     doubtful = ~((uncertainty * (rest / corrected) < _TOLERANCE) & (uncertainty < 1.0)).all(0)
     return _assemble(corrected, smallest, queries, bandwidths), doubtful
+
+
+def _has_triton() -> bool:
+    """Whether Triton, which torch brings along on the platforms that have it, is here."""
+    return importlib.util.find_spec("triton") is not None
 
 
 def _correct(

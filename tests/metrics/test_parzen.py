@@ -110,6 +110,17 @@ def test_differences_take_over_where_no_product_is_precise_enough(far):
     np.testing.assert_allclose(parzen_log_density(points, centres, 0.5), expected, rtol=1e-12)
 
 
+def test_shortcuts_that_a_program_allows_do_not_blur_the_metric():
+    points, centres = images(24, 784, 1), images(300, 784, 2)
+    expected, allowed = parzen_log_density(points, centres, 0.1), torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        assert torch.equal(parzen_log_density(points, centres, 0.1), expected)
+        assert torch.get_float32_matmul_precision() == "medium"
+    finally:
+        torch.set_float32_matmul_precision(allowed)
+
+
 def test_several_bandwidths_share_one_call():
     points, centres = images(50, 64, 1), images(400, 64, 2)
     together = parzen_log_density(points, centres, PAPER_GRID)
