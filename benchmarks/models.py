@@ -1,29 +1,134 @@
-"""One epoch and a thousand samples of every model, on images like the embedded digits."""
+"""The training step and the sampler of every model, with the presets of MNIST.
+
+A step is held against its own matrix products: those that it makes are recorded with their operands and run again
+alone, by the same operators and by `torch.mm`.
+"""
 
 from __future__ import annotations
 
 import torch
 
+from benchmarks._ratios import RecordedProducts, device_or_skip, medians_in_turns
 from ganbench.registry import find_model
 from ganbench.seeding import torch_generator
 
+MODELS = ["adversarial", "dbn", "cae", "gsn"]
+PRECISIONS = ["float32", "bfloat16"]
+DEVICES = ["cpu", "cuda"]
+BATCH = 100
+SHARE_ON = 0.2  # about the share of pixels that are on in images of digits
 
-class Model:
-    params = (["adversarial", "dbn", "cae", "gsn"],)
-    param_names = ("model",)
 
-    def setup(self, model):
-        source = find_model(f"{model}[preset=digits]")
-        self.train = torch.rand(1000, 8, 8, generator=torch_generator(0))
-        self.model = source.build((8, 8), "cpu", source.hyperparameters("digits"))
-        self.generator = torch_generator(1)
-        self.epochs = self.model.fit(self.train, generator=self.generator)
+def _images(n: int, device: str) -> torch.Tensor:
+    generator = torch_generator(0)
+    on = torch.rand(n, 28, 28, generator=generator) < SHARE_ON
+    return (torch.rand(n, 28, 28, generator=generator) * on).to(device)
+
+
+def _model(name: str, device: str, **settings):
+    """A model of the MNIST preset, but for some settings."""
+    source = find_model(name)
+    return source.build((28, 28), device, source.hyperparameters("mnist") | settings)
+
+
+class ShortEpoch:
+    """Five steps, which is enough to be timed again and again."""
+
+    params = (MODELS, ["cpu"])
+    param_names = ("model", "device")
+    steps = 5
+
+    def setup(self, model, device, precision="float32"):
+        self.model = _model(model, device_or_skip(device), precision=precision, epochs=1_000_000)
+        self.epochs = self.model.fit(_images(self.steps * BATCH, device), generator=torch_generator(1, device))
         next(self.epochs)
 
-    def time_epoch(self, model):
-        next(self.epochs)
+    def epoch(self):
+        return next(self.epochs)
 
-    time_epoch.number, time_epoch.repeat = 1, 5
+    def time_epoch(self, model, device):
+        self.epoch()
 
-    def time_1000_samples(self, model):
-        self.model.sample(1000, generator=self.generator)
+
+class Step(ShortEpoch):
+    """Fifty steps an epoch, so that what is done once an epoch hardly counts."""
+
+    params = (MODELS, PRECISIONS, DEVICES)
+    param_names = ("model", "precision", "device")
+    timeout = 300
+    steps = 50
+    time_epoch = None  # asv, too, would inherit it
+
+    def setup(self, model, precision, device):
+        super().setup(model, device, precision)
+
+    def peakmem_fifty_steps(self, model, precision, device):
+        self.epoch()
+
+    def track_steps_per_second(self, model, precision, device):
+        (seconds,) = medians_in_turns([self.epoch], rounds=9)
+        return self.steps / seconds
+
+    track_steps_per_second.unit = "steps/s"
+
+
+class StepAndItsProducts(Step):
+    params = (MODELS, PRECISIONS, ["cpu"])  # on CUDA a replayed graph hides its products
+    peakmem_fifty_steps = track_steps_per_second = None
+
+    def setup(self, model, precision, device):
+        super().setup(model, precision, device)
+        self.products = RecordedProducts.of_one_of(self.steps, self.epoch)
+
+    def track_time_over_own_products(self, model, precision, device):
+        step, alone = medians_in_turns([self.epoch, lambda: self.products.replay(self.steps)], rounds=9)
+        return step / alone
+
+    def track_time_over_plain_products(self, model, precision, device):
+        plain = self.products.plain()
+        step, alone = medians_in_turns([self.epoch, lambda: plain(self.steps)], rounds=9)
+        return step / alone
+
+    track_time_over_own_products.unit = track_time_over_plain_products.unit = "ratio"
+
+
+class Sampler:
+    """Ten thousand images: one pass of the generator, or chains side by side."""
+
+    params = (MODELS, DEVICES)
+    param_names = ("model", "device")
+    timeout = 900
+    rounds = 1
+
+    def setup(self, model, device):
+        self.model = _model(model, device_or_skip(device), epochs=1)  # of every layer
+        for _ in self.model.fit(_images(10 * BATCH, device), generator=torch_generator(1, device)):
+            pass
+        self.generator = torch_generator(2, device)
+
+    def sample(self):
+        return self.model.sample(10_000, generator=self.generator)
+
+    def track_samples_per_second(self, model, device):
+        (seconds,) = medians_in_turns([self.sample], rounds=self.rounds)
+        return 10_000 / seconds
+
+    track_samples_per_second.unit = "samples/s"
+
+
+class AdversarialSampler(Sampler):
+    params = (["adversarial"], ["cpu"])
+    track_samples_per_second = None
+
+    def time_10000_samples(self, model, device):
+        self.sample()
+
+    def peakmem_10000_samples(self, model, device):
+        self.sample()
+
+    def track_time_over_own_products(self, model, device):
+        products = RecordedProducts.of_one_of(10, self.sample)  # a thousand images at a time
+        whole, alone = medians_in_turns([self.sample, lambda: products.replay(10)], rounds=9)
+        return whole / alone
+
+    track_time_over_own_products.unit = "ratio"

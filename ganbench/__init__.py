@@ -18,6 +18,7 @@ _HOME = {
     "add_product_": "ganbench.products",
     "affine": "ganbench.products",
     "derive_seed": "ganbench.seeding",
+    "random_integers": "ganbench.random_bits",
     "resolve_precision": "ganbench.device",
     "shuffled_minibatches": "ganbench.minibatches",
     "torch_generator": "ganbench.seeding",

@@ -23,4 +23,4 @@ def shuffled_minibatches(train: torch.Tensor, batch_size: int, *, generator: tor
 
     order = torch.randperm(train.shape[0], generator=generator, device=train.device)
     for rows in order.split(batch_size):
-        yield train[rows]
+        yield train.index_select(0, rows)

@@ -41,14 +41,15 @@ def add_product_(
     """Total ← beta · total + alpha · left right, in place; the factors may have a lower precision than the total.
 
     Args:
-        total: `[n, m]`.
+        total: `[n, m]` or, for a vector on the right, `[n]`.
         left: `[n, k]`.
-        right: `[k, m]`.
+        right: `[k, m]` or `[k]`.
         beta: Factor on what there is.
         alpha: Factor on the product.
     """
     if left.dtype is total.dtype:
-        return total.addmm_(left, right, beta=beta, alpha=alpha)
+        add = total.addmm_ if right.dim() == 2 else total.addmv_
+        return add(left, right, beta=beta, alpha=alpha)
     return total.mul_(beta).add_(left @ right, alpha=alpha)
 
 

@@ -20,6 +20,7 @@ FLOORS = {
     "model": 0,
     "minibatches": 0,
     "products": 0,
+    "random_bits": 0,
     "seeding": 0,
     "device": 1,
     "registry": 1,

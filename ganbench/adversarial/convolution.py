@@ -15,7 +15,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from ganbench.adversarial.checks import number_between, positive_integer
-from ganbench.adversarial.layers import Layer, gradient_of_maximum, maximum_of_pieces
+from ganbench.adversarial.layers import Layer, gradient_of_maximum_, maximum_of_pieces_, pieces_of
 
 __all__ = ["Deconvolution", "MaxoutConvolution"]
 
@@ -67,20 +67,24 @@ class MaxoutConvolution(Layer):
         """The convolution: `[n, pieces · channels, *detector_sides]`."""
         return conv2d(x, self.weight, self.bias, padding=self._padding)
 
-    def activate(self, a: torch.Tensor) -> tuple[torch.Tensor, Any]:
-        """Maximum over pieces, then over places: `[n, *output_shape]`; which pieces and places those are."""
-        channels, winners = maximum_of_pieces(a, self._pieces)
+    def activation(self, a: torch.Tensor) -> torch.Tensor:
+        """Maximum over pieces, then over places: `[n, *output_shape]`."""
+        return max_pool2d(pieces_of(a, self._pieces).amax(1), self._pool, self._pool_stride, ceil_mode=True)
+
+    def activate_(self, a: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """Maximum over pieces, then over places, and which pieces and places those are."""
+        channels, winners = maximum_of_pieces_(a, self._pieces)
         pooled, places = max_pool2d(channels, self._pool, self._pool_stride, ceil_mode=True, return_indices=True)
         return pooled, (channels, winners, places)
 
-    def activation_gradient(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
+    def activation_gradient_(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
         """The gradient for the pieces and places that are largest."""
         channels, winners, places = memory
         pool, stride = [self._pool] * 2, [self._pool_stride] * 2
         gradient = torch.ops.aten.max_pool2d_with_indices_backward(
             gradient, channels, pool, stride, [0, 0], [1, 1], True, places
         )
-        return gradient_of_maximum(gradient, winners)
+        return gradient_of_maximum_(gradient, winners)
 
     def input_gradient(self, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """The gradient by the inputs `x`."""

@@ -27,9 +27,10 @@ __all__ = [
     "Maxout",
     "RectifiedLinear",
     "Sigmoid",
-    "gradient_of_maximum",
+    "gradient_of_maximum_",
     "logit_of_marginals",
-    "maximum_of_pieces",
+    "maximum_of_pieces_",
+    "pieces_of",
 ]
 
 
@@ -75,14 +76,14 @@ class Layer(nn.Module):
 
     def activation(self, a: torch.Tensor) -> torch.Tensor:
         """The nonlinearity."""
-        return self.activate(a)[0]
+        return a
 
-    def activate(self, a: torch.Tensor) -> tuple[torch.Tensor, Any]:
-        """The nonlinearity, and what its derivative needs."""
+    def activate_(self, a: torch.Tensor) -> tuple[torch.Tensor, Any]:
+        """The nonlinearity, and what its derivative needs; `a` is overwritten."""
         return a, None
 
-    def activation_gradient(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
-        """The gradient by `a`, from the gradient by the output `[n, *output_shape]`, which may be overwritten."""
+    def activation_gradient_(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
+        """The gradient by `a`, from the gradient by the output `[n, *output_shape]`; both arguments are overwritten."""
         return gradient
 
     def input_gradient(self, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
@@ -103,17 +104,14 @@ class Layer(nn.Module):
         Args:
             totals: Of the weight and of the bias.
             gradient: The gradient by `a`, one row an example.
-            x: The inputs, one row an example.
+            x: The inputs times w, one row an example.
             beta: Factor on the totals.
             row_weights: w, `[n]`; None for ones.
         """
         weight, bias = totals
         by_bias = self._bias_gradients(gradient)
-        if row_weights is None:
-            bias.mul_(beta).add_(by_bias.sum(0).view_as(bias))
-        else:
-            bias.mul_(beta).add_((by_bias.T @ row_weights).view_as(bias))
-            x = x * row_weights.view(-1, *[1] * (x.dim() - 1))
+        weights = by_bias.new_ones(len(by_bias)) if row_weights is None else row_weights
+        add_product_(bias.view(-1), by_bias.T, weights, beta=beta)
         self._add_weight_gradient_(weight, gradient, x, beta)
 
     def _bias_gradients(self, gradient: torch.Tensor) -> torch.Tensor:
@@ -158,27 +156,33 @@ class Linear(Layer):
 class RectifiedLinear(Linear):
     """`units` outputs max(0, w·x + b)."""
 
-    def activate(self, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """max(0, a), which its derivative remembers."""
-        y = a.relu()
-        return y, y
+    def activation(self, a: torch.Tensor) -> torch.Tensor:
+        """max(0, a)."""
+        return a.relu()
 
-    def activation_gradient(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
+    def activate_(self, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """max(0, a), which its derivative remembers."""
+        return a.relu_(), a
+
+    def activation_gradient_(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
         """The gradient where the output is above 0, and 0 elsewhere."""
-        return torch.ops.aten.threshold_backward(gradient, memory, 0)
+        return torch.ops.aten.threshold_backward(gradient, memory, 0, grad_input=gradient)
 
 
 class Sigmoid(Linear):
     """`units` outputs 1 / (1 + exp(−w·x − b))."""
 
-    def activate(self, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The sigmoid y = 1 / (1 + exp(−a)), which its derivative remembers."""
-        y = a.sigmoid()
-        return y, y
+    def activation(self, a: torch.Tensor) -> torch.Tensor:
+        """1 / (1 + exp(−a))."""
+        return a.sigmoid()
 
-    def activation_gradient(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
+    def activate_(self, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The sigmoid y = 1 / (1 + exp(−a)), which its derivative remembers."""
+        return a.sigmoid_(), a
+
+    def activation_gradient_(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
         """The gradient times y (1 − y)."""
-        return torch.ops.aten.sigmoid_backward(gradient, memory)
+        return torch.ops.aten.sigmoid_backward(gradient, memory, grad_input=gradient)
 
 
 class Maxout(Layer):
@@ -200,32 +204,39 @@ class Maxout(Layer):
         self._pieces = pieces
         self.output_shape = (units,)
 
-    def activate(self, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The largest piece of every unit, `[n, pieces · units]` to `[n, units]`, and which pieces those are."""
-        return maximum_of_pieces(a, self._pieces)
+    def activation(self, a: torch.Tensor) -> torch.Tensor:
+        """The largest piece of every unit: `[n, pieces · units]` to `[n, units]`."""
+        return pieces_of(a, self._pieces).amax(1)
 
-    def activation_gradient(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
+    def activate_(self, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The largest piece of every unit, and which pieces those are."""
+        return maximum_of_pieces_(a, self._pieces)
+
+    def activation_gradient_(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
         """The gradient for the pieces that are largest."""
-        return gradient_of_maximum(gradient, memory)
+        return gradient_of_maximum_(gradient, memory)
 
 
-def maximum_of_pieces(a: torch.Tensor, pieces: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Maximum over the pieces of `[n, pieces · units, ...]`, and 1 for the winners, 0 for the others.
+def pieces_of(a: torch.Tensor, pieces: int) -> torch.Tensor:
+    """View `[n, pieces · units, ...]` as `[n, pieces, units, ...]`."""
+    return a.view(len(a), pieces, -1, *a.shape[2:])
+
+
+def maximum_of_pieces_(a: torch.Tensor, pieces: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Maximum over the pieces of `[n, pieces · units, ...]`, and, in the memory of `a`, 1 for winners, 0 for others.
 
     Pieces that tie all win. The winners are numbers, as these multiply five times as fast as truth values.
 
     Returns:
         The maximum `[n, units, ...]`; the winners `[n, pieces, units, ...]`.
     """
-    a = a.unflatten(1, (pieces, -1))
+    a = pieces_of(a, pieces)
     largest = a.amax(1)
-    winners = torch.empty_like(a, requires_grad=False)
-    torch.eq(a.detach(), largest.detach().unsqueeze(1), out=winners)
-    return largest, winners
+    return largest, a.eq_(largest.unsqueeze(1))
 
 
-def gradient_of_maximum(gradient: torch.Tensor, winners: torch.Tensor) -> torch.Tensor:
-    """The gradient by `[n, pieces · units, ...]`, from that by the maximum; the winners are used up."""
+def gradient_of_maximum_(gradient: torch.Tensor, winners: torch.Tensor) -> torch.Tensor:
+    """The gradient by `[n, pieces · units, ...]`, in the memory of the winners, from that by the maximum."""
     return winners.mul_(gradient.unsqueeze(1)).flatten(1, 2)
 
 

@@ -25,20 +25,36 @@ Totals = Sequence[tuple[torch.Tensor, torch.Tensor]]
 
 @dataclass(frozen=True)
 class _Step:
-    """One layer: the inputs that it got, the dropout factors they were multiplied with, its activation's memory."""
+    """One layer on the way.
+
+    Attributes:
+        layer: The layer.
+        inputs: What it multiplies.
+        inputs_are_free: Nobody else needs them, so that they may be overwritten.
+        mask: The dropout factors that are in the inputs.
+        memory: What the derivative of its nonlinearity needs.
+    """
 
     layer: Layer
     inputs: torch.Tensor
+    inputs_are_free: bool
     mask: torch.Tensor | None
     memory: Any
 
+    def weighted_inputs(self, row_weights: torch.Tensor | None) -> torch.Tensor:
+        """The inputs, each row times its weight."""
+        if row_weights is None:
+            return self.inputs
+        weights = row_weights.view(-1, *[1] * (self.inputs.dim() - 1))
+        return self.inputs.mul_(weights) if self.inputs_are_free else self.inputs * weights
+
 
 class Pass:
-    """The way of examples through layers.
+    """The way of examples through layers, once forwards and once backwards: memory is used again on the way.
 
     Args:
         layers: From the lowest up.
-        x: `[n, *input_shape]`.
+        x: `[n, *input_shape]`, which is overwritten with dropout or row weights.
         include: For each layer the share of its inputs that dropout keeps; None for no dropout.
         generator: Source of the dropout masks.
         linear_end: The last layer's nonlinearity is left out.
@@ -57,15 +73,17 @@ class Pass:
         linear_end: bool = False,
     ) -> None:
         self._steps: list[_Step] = []
+        free = True
         for number, layer in enumerate(layers):
             mask = None
             if include is not None and generator is not None and include[number] < 1:
                 mask = dropout_mask(x.shape, include[number], generator=generator, dtype=x.dtype)
-                x = x * mask
+                x, free = x.mul_(mask) if free else x * mask, True
             inputs, last = x, number == len(layers) - 1
             a = layer.affine(x)
-            x, memory = (a, None) if last and linear_end else layer.activate(a)
-            self._steps.append(_Step(layer, inputs, mask, memory))
+            x, memory = (a, None) if last and linear_end else layer.activate_(a)
+            self._steps.append(_Step(layer, inputs, free, mask, memory))
+            free = memory is not x
         self.output, self._linear_end = x, linear_end
 
     def backward(
@@ -74,7 +92,7 @@ class Pass:
         """Add the gradients of all parameters to `totals`: total ← beta · total + Σ_i w_i · gradient of example i.
 
         Args:
-            gradient: The gradient by the output, `[n, *output_shape]`.
+            gradient: The gradient by the output, `[n, *output_shape]`, which is overwritten.
             totals: What is added to, for every layer.
             beta: Factor on the totals.
             row_weights: w, `[n]`; None for ones.
@@ -85,8 +103,9 @@ class Pass:
         for number in reversed(range(len(self._steps))):
             step, last = self._steps[number], number == len(self._steps) - 1
             if not (last and self._linear_end):
-                gradient = step.layer.activation_gradient(gradient, step.memory)
-            step.layer.add_gradient_(totals[number], gradient, step.inputs, beta=beta, row_weights=row_weights)
+                gradient = step.layer.activation_gradient_(gradient, step.memory)
+            inputs = step.weighted_inputs(row_weights)
+            step.layer.add_gradient_(totals[number], gradient, inputs, beta=beta, row_weights=row_weights)
             if number > 0:
                 gradient = self._input_gradient(step, gradient, slice(None))
         return gradient

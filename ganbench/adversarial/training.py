@@ -65,19 +65,15 @@ class Player(Generic[AnyNet]):
         self, net: AnyNet, max_column_norm: float | None = None, precision: torch.dtype = torch.float32
     ) -> None:
         parameters = list(net.parameters())
-        self.net, self.momentum = net, Momentum(parameters, net.unit_weights, max_column_norm)
+        self.net, self.momentum = net, Momentum(parameters, max_column_norm, lambda: net.unit_weights)
+        velocities = self.momentum.velocities
+        self.totals: Totals = list(zip(velocities[::2], velocities[1::2], strict=True))  # weight and bias of a layer
         self.working = net if parameters[0].dtype is precision else copy.deepcopy(net).to(precision)
 
     def refresh(self) -> None:
         """Copy the parameters into a working copy of lower precision."""
         if self.working is not self.net:
             torch._foreach_copy_(list(self.working.parameters()), self.momentum.parameters)
-
-    @property
-    def totals(self) -> Totals:
-        """The velocities by layer: of the weight and of the bias."""
-        velocities = self.momentum.velocities
-        return list(zip(velocities[::2], velocities[1::2], strict=True))
 
 
 class Players:

@@ -31,8 +31,11 @@ LAYERS = {
 }
 STACK = [
     {"layer": "maxout-convolution", "channels": 3, "pieces": 2, "kernel": 3, "padding": 1, "pool": 2, "pool_stride": 2},
+    {"layer": "sigmoid", "units": 9},
+    {"layer": "relu", "units": 8},
     {"layer": "maxout", "units": 4, "pieces": 3},
     {"layer": "relu", "units": 7},
+    {"layer": "sigmoid", "units": 6},
     {"layer": "sigmoid", "units": 1},
 ]
 
@@ -71,10 +74,10 @@ def test_a_layer_knows_its_derivatives(kind, weighted):
     x = torch.randn(N, *shape, generator=_generator(2), dtype=torch.float64, requires_grad=True)
     y = layers[0](x)
     gradient = torch.randn(y.shape, generator=_generator(3), dtype=torch.float64)
-    weights = torch.rand(N, generator=_generator(4), dtype=torch.float64) if weighted else None
+    weights = torch.randn(N, generator=_generator(4), dtype=torch.float64) if weighted else None
     totals = _totals(layers)
     with torch.no_grad():
-        way = Pass(layers, x)
+        way = Pass(layers, x.clone())
         torch.testing.assert_close(way.output, y)
         first = way.backward(gradient.clone(), totals, beta=0.3, row_weights=weights)
         by_x = way.input_gradient(first, slice(1, None))
@@ -86,13 +89,13 @@ def test_a_layer_knows_its_derivatives(kind, weighted):
 def test_a_pass_through_a_stack_with_dropout_and_a_linear_end():
     layers = _layers(STACK, (2, 6, 6))
     x = torch.randn(N, 2, 6, 6, generator=_generator(2), dtype=torch.float64)
-    totals, weights = _totals(layers), torch.rand(N, generator=_generator(4), dtype=torch.float64)
+    totals, weights = _totals(layers), torch.randn(N, generator=_generator(4), dtype=torch.float64)
     with torch.no_grad():
-        way = Pass(layers, x, include=[0.8, 0.5, 0.5, 1], generator=_generator(7), linear_end=True)
+        way = Pass(layers, x.clone(), include=[0.8, 0.5, 0.7, 0.5, 1, 1, 0.6], generator=_generator(7), linear_end=True)
         first = way.backward(torch.ones(N, 1, dtype=torch.float64), totals, beta=0.5, row_weights=weights)
         by_x = way.input_gradient(first, slice(None))
     masks = [step.mask for step in way._steps]
-    assert masks[3] is None
+    assert [mask is None for mask in masks] == [False] * 4 + [True] * 2 + [False]
     leaf = x.clone().requires_grad_()
     y = leaf
     for layer, mask in zip(layers, masks, strict=True):

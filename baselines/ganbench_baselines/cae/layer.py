@@ -65,7 +65,7 @@ class ContractiveLayer(TiedLayer):
         visible_error = working.down(hidden).sub_(visible)  # derivative of the cross-entropy by the decoder's logits
         hidden_error = affine(visible_error, working.weights.T).mul_(s)
         # the penalty by the encoder's logits: 2 s² (1 - 2h) Σ_i W_ij², as ds/da = s (1 - 2h)
-        column_norms = torch.linalg.vector_norm(self.weights, dim=0).square_().to(s.dtype)
+        column_norms = self.weights.square().sum(0).to(s.dtype)
         hidden_error.addcmul_(squares * column_norms, 1 - 2 * hidden, value=2 * contraction)
 
         # the two uses of W, in the encoder and in the decoder, as one product

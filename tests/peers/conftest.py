@@ -1,0 +1,99 @@
+"""Collects what the comparisons with peers measure, prints it as tables and, where asked, writes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from ganbench.experiment.store import write_atomically
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One contender: `work` pairs of points times dimensions, and the median of its times in seconds."""
+
+    title: str
+    contender: str
+    work: float
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """10^9 pairs times dimensions a second."""
+        return self.work / self.seconds / 1e9
+
+
+_COMPARISONS: list[Comparison] = []
+_OURS, _PRODUCT = "ganbench", "bare matrix product"
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--write-tables", metavar="DIR", help="write the tables of the peers to DIR/peers.md and peers.json"
+    )
+
+
+@pytest.fixture
+def compare(benchmark):
+    """Times a function as a contender: `compare(title, contender, work, function, rounds=5)`."""
+
+    def run(title, contender, work, function, rounds=5):
+        result = benchmark.pedantic(function, rounds=rounds, warmup_rounds=1)
+        comparison = Comparison(title, contender, work, benchmark.stats.stats.median)
+        benchmark.extra_info["rate"] = comparison.rate
+        _COMPARISONS.append(comparison)
+        return result
+
+    return run
+
+
+def _table(title: str) -> str:
+    from tabulate import tabulate
+
+    rows = [comparison for comparison in _COMPARISONS if comparison.title == title]
+    rates = {row.contender: row.rate for row in rows}
+    ours, product = rates.get(_OURS), rates.get(_PRODUCT)
+    cells = [
+        [
+            row.contender,
+            f"{row.seconds:.3g} s",
+            f"{row.work / 1e9:.3g}",
+            f"{row.rate:.3g}",
+            f"{row.rate / product:.2f}" if product else "",
+            f"{ours / row.rate:.3g}" if ours else "",
+        ]
+        for row in sorted(rows, key=lambda row: -row.rate)
+    ]
+    headers = ["", "median", "work (10^9)", "rate (10^9/s)", "share of the product rate", "ganbench is faster by"]
+    return f"{title}\n\n" + tabulate(cells, headers, tablefmt="github", disable_numparse=True)
+
+
+def _machine() -> str:
+    import torch
+
+    from ganbench.records.provenance import collect_provenance
+
+    facts = collect_provenance("cpu")
+    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "scikit-learn", "faiss-cpu"))
+    processor = facts.get("processor") or platform.processor()
+    return f"{processor}, {torch.get_num_threads()} threads; {packages}; commit {facts.get('commit')}"
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not _COMPARISONS:
+        return
+    titles = dict.fromkeys(comparison.title for comparison in _COMPARISONS)
+    text = "\n\n".join(_table(title) for title in titles)
+    note = "Medians of one run; work is pairs of points times dimensions. " + _machine()
+    terminalreporter.write_line(f"\n{text}\n\n{note}")
+    if folder := config.getoption("--write-tables"):
+        rows = [asdict(comparison) | {"rate": comparison.rate} for comparison in _COMPARISONS]
+        write_atomically(Path(folder) / "peers.md", f"# ganbench and its peers\n\n{text}\n\n{note}\n".encode())
+        content = {"machine": _machine(), "loadavg": os.getloadavg(), "comparisons": rows}
+        write_atomically(Path(folder) / "peers.json", (json.dumps(content, indent=1) + "\n").encode())
