@@ -60,8 +60,9 @@ def nearest_neighbors(
     rows = torch.arange(len(x), device=x.device)
     for dtype, most in ((torch.float32, k + _MAX_CANDIDATES), (torch.float64, k + _MAX_CANDIDATES), (torch.float64, m)):
         crowded = [rows[:0]]
-        for band in prepared.bands(rows, 2 * dtype.itemsize * (x.shape[1] + k) + 96 * min(most, m)):
-            settled, *found = _search(x[band], prepared, k, dtype, most)
+        for band in prepared.bands(rows, dtype.itemsize * (x.shape[1] + 2 * k) + 48 * min(most, m)):
+            queries = x if len(band) == len(x) else x[band]
+            settled, *found = _search(queries, prepared, k, dtype, most)
             distances[band[settled]], indices[band[settled]] = found
             crowded.append(band[~settled])
         rows = torch.cat(crowded)
@@ -88,10 +89,17 @@ def _candidates(queries: Centred, reference: Reference, k: int, most: int) -> tu
     best = queries.values.new_full((len(queries), k), math.inf)
     for rows, first, t in reference.tiles(queries):
         minima = t.view(len(t), -1, GROUP).amin(2)
-        best[rows] = torch.cat((best[rows], minima), dim=1).topk(k, dim=1, largest=False).values
+        best[rows] = _smallest(best[rows], minima)
         near.collect(t, minima, _limit(best[rows], margin[rows]), rows, first)
     pairs = near.pairs()
     return pairs.where(pairs.t <= _limit(best, margin)[pairs.rows]), near.crowded
+
+
+def _smallest(best: torch.Tensor, minima: torch.Tensor) -> torch.Tensor:
+    """The k smallest of `best` `[n, k]` and `minima` `[n, groups]`, in any order: `[n, k]`."""
+    if best.shape[1] == 1:  # many times faster than topk
+        return torch.minimum(best, minima.amin(1, keepdim=True))
+    return torch.cat((best, minima), dim=1).topk(best.shape[1], dim=1, largest=False).values
 
 
 def _limit(best: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:

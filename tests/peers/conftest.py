@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
+import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +32,7 @@ class Comparison:
 
 
 _COMPARISONS: list[Comparison] = []
-_OURS, _PRODUCT = "ganbench", "bare matrix product"
+OURS, PRODUCT = "ganbench", "bare matrix product"
 
 
 def pytest_addoption(parser):
@@ -41,14 +43,35 @@ def pytest_addoption(parser):
 
 @pytest.fixture
 def compare(benchmark):
-    """Times a function as a contender: `compare(title, contender, work, function, rounds=5)`."""
+    """Times contenders in turn, so that all of them have the same good and bad phases of the machine.
 
-    def run(title, contender, work, function, rounds=5):
-        result = benchmark.pedantic(function, rounds=rounds, warmup_rounds=1)
-        comparison = Comparison(title, contender, work, benchmark.stats.stats.median)
-        benchmark.extra_info["rate"] = comparison.rate
-        _COMPARISONS.append(comparison)
-        return result
+    `compare(title, contenders, rounds=5)`, where contenders maps a name to (work, function), returns what each function
+    returned. The benchmark's own figures are those of ganbench; the medians of the others are in its `extra_info`.
+    """
+
+    def run(title, contenders, rounds=5):
+        results, times = {}, {name: [] for name in contenders}
+
+        def once(name):
+            start = time.perf_counter()
+            results[name] = contenders[name][1]()
+            times[name].append(time.perf_counter() - start)
+
+        def peers():
+            for name in contenders:
+                if name != OURS:
+                    once(name)
+
+        peers()
+        once(OURS)
+        for measured in times.values():
+            measured.clear()  # those warmed up
+        benchmark.pedantic(once, args=(OURS,), setup=peers, rounds=rounds)
+        for name, (work, _) in contenders.items():
+            comparison = Comparison(title, name, work, statistics.median(times[name]))
+            benchmark.extra_info[name] = comparison.seconds
+            _COMPARISONS.append(comparison)
+        return results
 
     return run
 
@@ -58,7 +81,7 @@ def _table(title: str) -> str:
 
     rows = [comparison for comparison in _COMPARISONS if comparison.title == title]
     rates = {row.contender: row.rate for row in rows}
-    ours, product = rates.get(_OURS), rates.get(_PRODUCT)
+    ours, product = rates.get(OURS), rates.get(PRODUCT)
     cells = [
         [
             row.contender,
@@ -90,7 +113,7 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     titles = dict.fromkeys(comparison.title for comparison in _COMPARISONS)
     text = "\n\n".join(_table(title) for title in titles)
-    note = "Medians of one run; work is pairs of points times dimensions. " + _machine()
+    note = "Medians of rounds that took turns; work is pairs of points times dimensions. " + _machine()
     terminalreporter.write_line(f"\n{text}\n\n{note}")
     if folder := config.getoption("--write-tables"):
         rows = [asdict(comparison) | {"rate": comparison.rate} for comparison in _COMPARISONS]
