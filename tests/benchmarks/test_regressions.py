@@ -8,7 +8,6 @@ looks it was between 0.947 and 1.048.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
@@ -22,19 +21,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from benchmarks import _paired as paired
+from benchmarks import _sources as sources
+
 ROOT = Path(__file__).parents[2]
-
-
-def load(name: str):
-    """A module of the suite by its path: `benchmarks` is not installed."""
-    spec = importlib.util.spec_from_file_location(f"_suite{name}", ROOT / "benchmarks" / f"{name}.py")
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-paired = load("_paired")
-sources = load("_sources")
 
 # ---------------------------------------------------------------------------------------------------- the statistic
 
