@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch.nn.functional import linear
 
-__all__ = ["add_product_", "affine", "full_precision"]
+__all__ = ["add_product_", "affine", "full_precision", "has_bfloat16_units"]
 
 _ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
@@ -51,6 +51,12 @@ def add_product_(
         add = total.addmm_ if right.dim() == 2 else total.addmv_
         return add(left, right, beta=beta, alpha=alpha)
     return total.mul_(beta).add_(left @ right, alpha=alpha)
+
+
+def has_bfloat16_units(device: torch.device) -> bool:
+    """Whether a processor multiplies bfloat16 matrices faster than float32: AVX512-BF16, which AMX implies."""
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and supported is not None and torch.backends.mkldnn.is_available() and supported()
 
 
 @contextmanager

@@ -13,11 +13,13 @@ import torch
 
 from ganbench.errors import UsageError
 from ganbench.metrics._distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
-from ganbench.products import full_precision
+from ganbench.products import full_precision, has_bfloat16_units
 
 __all__ = ["nearest_neighbors"]
 
 _MAX_CANDIDATES = 64  # of a query, beyond k; with more the products are too coarse for it
+_HALF_A_UNIT = 1.02 * 2.0**-8  # of bfloat16, relative, and some for products of such
+_MANY_DIMENSIONS = 256  # with fewer the products are not what takes the time
 
 
 @full_precision()
@@ -31,8 +33,8 @@ def nearest_neighbors(
     """The k nearest reference points of every query, in Euclidean distance.
 
     Matrix products find all points that may be among the nearest, given the bound on their rounding error; differences
-    in float64 rank them. Float64 products take over for the queries to which the bound of float32 leaves too many
-    candidates.
+    in float64 rank them. The products are in bfloat16 where the processor has units for it, otherwise and for the
+    queries to which that leaves too many candidates in float32, and for those left again in float64.
 
     Args:
         queries: `[n, d]` (or `[n, ...]`, flattened), tensor or array.
@@ -58,15 +60,23 @@ def nearest_neighbors(
     distances = torch.empty(len(x), k, dtype=torch.float64, device=x.device)
     indices = torch.empty(len(x), k, dtype=torch.int64, device=x.device)
     rows = torch.arange(len(x), device=x.device)
-    for dtype, most in ((torch.float32, k + _MAX_CANDIDATES), (torch.float64, k + _MAX_CANDIDATES), (torch.float64, m)):
+    for dtype, most in _passes(x, k, m):
         crowded = [rows[:0]]
-        for band in prepared.bands(rows, dtype.itemsize * (x.shape[1] + 2 * k) + 48 * min(most, m)):
+        for band in prepared.bands(rows, max(4, dtype.itemsize) * (x.shape[1] + 2 * k) + 48 * min(most, m)):
             queries = x if len(band) == len(x) else x[band]
             settled, *found = _search(queries, prepared, k, dtype, most)
             distances[band[settled]], indices[band[settled]] = found
             crowded.append(band[~settled])
         rows = torch.cat(crowded)
     return distances, indices
+
+
+def _passes(x: torch.Tensor, k: int, m: int) -> list[tuple[torch.dtype, int]]:
+    """Precision of the products and most candidates, one pass after the other for the queries that the last left."""
+    most = k + _MAX_CANDIDATES
+    exact = [(torch.float32, most), (torch.float64, most), (torch.float64, m)]
+    coarse = x.shape[1] >= _MANY_DIMENSIONS and has_bfloat16_units(x.device)
+    return [(torch.bfloat16, most + _MAX_CANDIDATES), *exact] if coarse else exact
 
 
 def _search(
@@ -86,13 +96,19 @@ def _candidates(queries: Centred, reference: Reference, k: int, most: int) -> tu
     """
     margin = 2 * reference.error_bound(queries)
     near = NearPairs(~torch.isfinite(margin), most)
-    best = queries.values.new_full((len(queries), k), math.inf)
+    rounded = queries.values.dtype is torch.bfloat16  # as are its t
+    best = torch.full(
+        (len(queries), k),
+        math.inf,
+        dtype=torch.float32 if rounded else queries.values.dtype,
+        device=queries.values.device,
+    )
     for rows, first, t in reference.tiles(queries):
         minima = t.view(len(t), -1, GROUP).amin(2)
         best[rows] = _smallest(best[rows], minima)
-        near.collect(t, minima, _limit(best[rows], margin[rows]), rows, first)
+        near.collect(t, minima, _limit(best[rows], margin[rows], rounded), rows, first)
     pairs = near.pairs()
-    return pairs.where(pairs.t <= _limit(best, margin)[pairs.rows]), near.crowded
+    return pairs.where(pairs.t <= _limit(best, margin, rounded)[pairs.rows]), near.crowded
 
 
 def _smallest(best: torch.Tensor, minima: torch.Tensor) -> torch.Tensor:
@@ -102,9 +118,17 @@ def _smallest(best: torch.Tensor, minima: torch.Tensor) -> torch.Tensor:
     return torch.cat((best, minima), dim=1).topk(best.shape[1], dim=1, largest=False).values
 
 
-def _limit(best: torch.Tensor, margin: torch.Tensor) -> torch.Tensor:
-    """The largest of each row plus its margin, rounded up, lest rounding exclude a candidate: `[n]`."""
-    limit = (best.amax(1).double() + margin).to(best.dtype)
+def _limit(best: torch.Tensor, margin: torch.Tensor, rounded: bool) -> torch.Tensor:
+    """The largest of each row plus its margin, rounded up, lest rounding exclude a candidate: `[n]`.
+
+    Where the t themselves were rounded to bfloat16, what was the largest, and what rounds to the limit, may lie half a
+    unit higher.
+    """
+    largest = best.amax(1).double()
+    limit = largest + margin
+    if rounded:
+        limit = limit + _HALF_A_UNIT * (largest.abs() + limit.abs())
+    limit = limit.to(best.dtype)
     return torch.nextafter(limit, torch.full_like(limit, math.inf))
 
 

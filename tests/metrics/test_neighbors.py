@@ -14,6 +14,14 @@ from ganbench.metrics import nearest_neighbors
 from ganbench.metrics import neighbors as neighbors_module
 
 
+@pytest.fixture(params=["bfloat16 first", "float32 first"], autouse=True)
+def first_pass(request, monkeypatch):
+    """Every test with and without the coarse pass, whatever the dimensions and the processor."""
+    monkeypatch.setattr(neighbors_module, "_MANY_DIMENSIONS", 1)
+    monkeypatch.setattr(neighbors_module, "has_bfloat16_units", lambda device: request.param == "bfloat16 first")
+    return torch.bfloat16 if request.param == "bfloat16 first" else torch.float32
+
+
 @pytest.mark.parametrize("d", [1, 5, 784])
 @pytest.mark.parametrize("k", [1, 3, 20])
 def test_agrees_with_the_oracle(d, k):
@@ -76,7 +84,7 @@ def test_blocks_do_not_change_the_result(monkeypatch, rows, columns):
     np.testing.assert_allclose(distances, expected[0], rtol=1e-12)
 
 
-def test_only_the_queries_in_doubt_are_searched_in_float64(monkeypatch):
+def test_only_the_queries_in_doubt_are_searched_in_float64(monkeypatch, first_pass):
     """A row with more candidates than float32 may leave goes on alone, and to the same result."""
     rng = np.random.default_rng(0)
     reference = np.concatenate([rng.random((200, 6)), 5 + 1e-4 * rng.random((200, 6))])
@@ -93,7 +101,20 @@ def test_only_the_queries_in_doubt_are_searched_in_float64(monkeypatch):
     expected_distances, expected_indices = oracles.nearest_neighbors(queries, reference, 2)
     np.testing.assert_array_equal(indices, expected_indices)
     np.testing.assert_allclose(distances, expected_distances, rtol=1e-9)
-    assert searched == [(torch.float32, 13), (torch.float64, 3)]
+    if first_pass is torch.bfloat16:
+        assert searched == [(torch.bfloat16, 13), (torch.float32, 5), (torch.float64, 3)]
+    else:
+        assert searched == [(torch.float32, 13), (torch.float64, 3)]
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-30, 1e-20, 1e15])
+def test_any_scale_of_the_data_gives_the_same_neighbors(scale):
+    rng = np.random.default_rng(0)
+    queries, reference = rng.random((20, 12)), rng.random((300, 12))
+    distances, indices = nearest_neighbors(scale * queries, scale * reference, 3)
+    expected_distances, expected_indices = oracles.nearest_neighbors(queries, reference, 3)
+    np.testing.assert_array_equal(indices, expected_indices)
+    np.testing.assert_allclose(distances, scale * expected_distances, rtol=1e-9)
 
 
 def test_numbers_that_overflow_float32_are_searched_in_float64():
@@ -137,3 +158,43 @@ def test_k_out_of_range_is_refused(k):
 def test_dimensions_must_agree():
     with pytest.raises(UsageError, match="2 dimensions and reference 3"):
         nearest_neighbors(np.zeros((3, 2)), np.zeros((7, 3)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", ["noise", "sparse", "wide", "tiny", "equal lengths"])
+def test_products_keep_their_error_bound(dtype, kind):
+    """bfloat16: what rounding the t themselves adds comes on top, half a unit of the t."""
+    generator = torch.Generator().manual_seed(0)
+    queries, reference = (torch.rand(n, 300, generator=generator, dtype=torch.float64) for n in (50, 400))
+    if kind == "sparse":
+        queries, reference = (x * (x > 0.8) for x in (queries, reference))
+    elif kind == "wide":
+        reference[::7] *= 100
+    elif kind == "tiny":
+        queries, reference = 1e-30 * queries, 1e-30 * reference
+    elif kind == "equal lengths":
+        queries, reference = (x / x.norm(dim=1, keepdim=True) for x in (queries, reference))
+    prepared = distances_module.Reference.prepare(reference, 2**24)
+    centred = prepared.centred(queries, dtype)
+    a, c = queries - prepared.origin, reference - prepared.origin
+    exact = c.square().sum(1) - 2 * a @ c.T
+    bound = prepared.error_bound(centred).unsqueeze(1)
+    for rows, first, t in prepared.tiles(centred):
+        there = exact[rows, first : first + t.shape[1]]
+        error = (t[:, : there.shape[1]].double() - there).abs()
+        allowed = bound[rows]
+        if dtype is torch.bfloat16:
+            allowed = allowed + 2.0**-8 * (there.abs() + allowed)
+        assert bool((error <= allowed).all())
+        assert bool((t[:, there.shape[1] :] == torch.inf).all())
+
+
+def test_the_coarse_pass_settles_images(monkeypatch, first_pass):
+    """What it is there for: after it nothing is left to do."""
+    generator = torch.Generator().manual_seed(0)
+    queries, reference = (torch.rand(n, 784, generator=generator) for n in (100, 3000))
+    searched = []
+    search = neighbors_module._search
+    monkeypatch.setattr(neighbors_module, "_search", lambda *args: (searched.append(args[3]), search(*args))[1])
+    nearest_neighbors(queries, reference)
+    assert searched == [first_pass]
