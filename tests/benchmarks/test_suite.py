@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks import accuracy, command_line, metrics, models
+from benchmarks import _worker, accuracy, command_line, metrics, models
 from benchmarks._ratios import medians_in_turns
 
 QUICK = {
@@ -53,6 +53,19 @@ def test_parameters_have_names(found):
     assert len(getattr(found, "param_names", ())) == len(parameters)
     if found in QUICK:
         assert all(value in choices for value, choices in zip(QUICK[found], parameters, strict=True))
+
+
+@pytest.mark.parametrize("module", [accuracy, command_line, metrics, models], ids=lambda module: module.__name__)
+def test_the_comparison_of_speed_runs_what_asv_times(module):
+    compared = {found.name for found in _worker._of_module(module)}
+    timed = {
+        f"{module.__name__.partition('.')[2]}.{found.__name__}.{name}"
+        for found in CLASSES
+        if found.__module__ == module.__name__
+        for name in benchmarks_of(found)
+        if name.startswith("time_")
+    }
+    assert compared == timed
 
 
 @pytest.mark.parametrize("found", QUICK, ids=lambda found: found.__name__)

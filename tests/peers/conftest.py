@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -97,6 +98,14 @@ def _table(title: str) -> str:
     return f"{title}\n\n" + tabulate(cells, headers, tablefmt="github", disable_numparse=True)
 
 
+def _head() -> str:
+    root = Path(__file__).parents[2]
+    found = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=40", "--dirty=+"], cwd=root, capture_output=True, text=True
+    )
+    return found.stdout.strip() or "unknown"
+
+
 def _machine() -> str:
     import torch
 
@@ -105,7 +114,8 @@ def _machine() -> str:
     facts = collect_provenance("cpu")
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "scikit-learn", "faiss-cpu"))
     processor = facts.get("processor") or platform.processor()
-    return f"{processor}, {torch.get_num_threads()} threads; {packages}; commit {facts.get('commit')}"
+    commit = facts.get("commit") or _head()  # the package does not know where it is installed from a wheel
+    return f"{processor}, {torch.get_num_threads()} threads; {packages}; commit {commit}"
 
 
 def pytest_terminal_summary(terminalreporter, config):
