@@ -70,8 +70,7 @@ def _of_module(module: Any) -> Iterator[_Benchmark]:
     for owner in [value for name, value in vars(module).items() if not name.startswith("_")]:
         if not inspect.isclass(owner) or owner.__module__ != module.__name__:
             continue
-        # a class takes back what it inherits by setting it to None
-        for method in [name for name in dir(owner) if name.startswith("time_") and callable(getattr(owner, name))]:
+        for method in [name for name in dir(owner) if name.startswith("time_")]:
             name = f"{module.__name__.partition('.')[2]}.{owner.__name__}.{method}"
             left_out = getattr(getattr(owner, method), "skip_params", ())
             for arguments in _combinations(owner):

@@ -31,14 +31,12 @@ def _model(name: str, device: str, **settings):
     return source.build((28, 28), device, source.hyperparameters("mnist") | settings)
 
 
-class ShortEpoch:
-    """Five steps, which is enough to be timed again and again."""
+class _Training:
+    """Epochs of some steps, one after the other."""
 
-    params = (MODELS, ["cpu"])
-    param_names = ("model", "device")
-    steps = 5
+    steps: int
 
-    def setup(self, model, device, precision="float32"):
+    def train(self, model, device, precision="float32"):
         self.model = _model(model, device_or_skip(device), precision=precision, epochs=1_000_000)
         self.epochs = self.model.fit(_images(self.steps * BATCH, device), generator=torch_generator(1, device))
         next(self.epochs)
@@ -46,21 +44,31 @@ class ShortEpoch:
     def epoch(self):
         return next(self.epochs)
 
+
+class ShortEpoch(_Training):
+    """Five steps, which is enough to be timed again and again."""
+
+    params = (MODELS, ["cpu"])
+    param_names = ("model", "device")
+    steps = 5
+
+    def setup(self, model, device):
+        self.train(model, device)
+
     def time_epoch(self, model, device):
         self.epoch()
 
 
-class Step(ShortEpoch):
+class Step(_Training):
     """Fifty steps an epoch, so that what is done once an epoch hardly counts."""
 
     params = (MODELS, PRECISIONS, DEVICES)
     param_names = ("model", "precision", "device")
     timeout = 300
     steps = 50
-    time_epoch = None  # asv, too, would inherit it
 
     def setup(self, model, precision, device):
-        super().setup(model, device, precision)
+        self.train(model, device, precision)
 
     def peakmem_fifty_steps(self, model, precision, device):
         self.epoch()
@@ -72,12 +80,14 @@ class Step(ShortEpoch):
     track_steps_per_second.unit = "steps/s"
 
 
-class StepAndItsProducts(Step):
+class StepAndItsProducts(_Training):
     params = (MODELS, PRECISIONS, ["cpu"])  # on CUDA a replayed graph hides its products
-    peakmem_fifty_steps = track_steps_per_second = None
+    param_names = ("model", "precision", "device")
+    timeout = 300
+    steps = 50
 
     def setup(self, model, precision, device):
-        super().setup(model, precision, device)
+        self.train(model, device, precision)
         self.products = RecordedProducts.of_one_of(self.steps, self.epoch)
 
     def track_time_over_own_products(self, model, precision, device):
@@ -92,13 +102,11 @@ class StepAndItsProducts(Step):
     track_time_over_own_products.unit = track_time_over_plain_products.unit = "ratio"
 
 
-class Sampler:
-    """Ten thousand images: one pass of the generator, or chains side by side."""
+class _Sampling:
+    """Ten thousand images of a model that was trained for a moment."""
 
-    params = (MODELS, DEVICES)
     param_names = ("model", "device")
     timeout = 900
-    rounds = 1
 
     def setup(self, model, device):
         self.model = _model(model, device_or_skip(device), epochs=1)  # of every layer
@@ -109,16 +117,21 @@ class Sampler:
     def sample(self):
         return self.model.sample(10_000, generator=self.generator)
 
+
+class Sampler(_Sampling):
+    """One pass of the generator, or chains side by side."""
+
+    params = (MODELS, DEVICES)
+
     def track_samples_per_second(self, model, device):
-        (seconds,) = medians_in_turns([self.sample], rounds=self.rounds)
+        (seconds,) = medians_in_turns([self.sample], rounds=1)
         return 10_000 / seconds
 
     track_samples_per_second.unit = "samples/s"
 
 
-class AdversarialSampler(Sampler):
+class AdversarialSampler(_Sampling):
     params = (["adversarial"], ["cpu"])
-    track_samples_per_second = None
 
     def time_10000_samples(self, model, device):
         self.sample()

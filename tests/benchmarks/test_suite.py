@@ -34,12 +34,12 @@ CLASSES = [
     found
     for module in (accuracy, command_line, metrics, models)
     for _, found in inspect.getmembers(module, inspect.isclass)
-    if found.__module__ == module.__name__
+    if found.__module__ == module.__name__ and not found.__name__.startswith("_")
 ]
 
 
 def benchmarks_of(found):
-    return [name for name in dir(found) if name.startswith(KINDS) and getattr(found, name) is not None]
+    return [name for name in dir(found) if name.startswith(KINDS)]
 
 
 def test_all_classes_are_known():
@@ -49,6 +49,7 @@ def test_all_classes_are_known():
 @pytest.mark.parametrize("found", CLASSES, ids=lambda found: found.__name__)
 def test_parameters_have_names(found):
     assert benchmarks_of(found)
+    assert all(callable(getattr(found, name)) for name in benchmarks_of(found))
     parameters = getattr(found, "params", ())
     assert len(getattr(found, "param_names", ())) == len(parameters)
     if found in QUICK:
