@@ -63,8 +63,8 @@ def nearest_neighbors(
     for dtype, most in _passes(x, k, m):
         crowded = [rows[:0]]
         for band in prepared.bands(rows, max(4, dtype.itemsize) * (x.shape[1] + 2 * k) + 48 * min(most, m)):
-            queries = x if len(band) == len(x) else x[band]
-            settled, *found = _search(queries, prepared, k, dtype, most)
+            of_band = x if len(band) == len(x) else x[band]  # all of them need no copy
+            settled, *found = _search(of_band, prepared, k, dtype, most)
             distances[band[settled]], indices[band[settled]] = found
             crowded.append(band[~settled])
         rows = torch.cat(crowded)
