@@ -16,6 +16,7 @@ MODELS = ["adversarial", "dbn", "cae", "gsn"]
 PRECISIONS = ["float32", "bfloat16"]
 DEVICES = ["cpu", "cuda"]
 BATCH = 100
+STEPS_A_SECOND = {"adversarial": 50, "dbn": 200, "cae": 200, "gsn": 10}  # about, on two cores
 SHARE_ON = 0.2  # about the share of pixels that are on in images of digits
 
 
@@ -32,11 +33,13 @@ def _model(name: str, device: str, **settings):
 
 
 class _Training:
-    """Epochs of some steps, one after the other."""
+    """Epochs of so many steps, one after the other, that what is done once an epoch hardly counts."""
 
-    steps: int
+    seconds = 1.0  # about, of an epoch
 
     def train(self, model, device, precision="float32"):
+        """Do the first epoch."""
+        self.steps = round(self.seconds * STEPS_A_SECOND[model])
         self.model = _model(model, device_or_skip(device), precision=precision, epochs=1_000_000)
         self.epochs = self.model.fit(_images(self.steps * BATCH, device), generator=torch_generator(1, device))
         next(self.epochs)
@@ -46,11 +49,11 @@ class _Training:
 
 
 class ShortEpoch(_Training):
-    """Five steps, which is enough to be timed again and again."""
+    """A few steps, to be timed again and again."""
 
     params = (MODELS, ["cpu"])
     param_names = ("model", "device")
-    steps = 5
+    seconds = 0.1
 
     def setup(self, model, device):
         self.train(model, device)
@@ -60,17 +63,14 @@ class ShortEpoch(_Training):
 
 
 class Step(_Training):
-    """Fifty steps an epoch, so that what is done once an epoch hardly counts."""
-
     params = (MODELS, PRECISIONS, DEVICES)
     param_names = ("model", "precision", "device")
     timeout = 300
-    steps = 50
 
     def setup(self, model, precision, device):
         self.train(model, device, precision)
 
-    def peakmem_fifty_steps(self, model, precision, device):
+    def peakmem_epoch(self, model, precision, device):
         self.epoch()
 
     def track_steps_per_second(self, model, precision, device):
@@ -84,7 +84,6 @@ class StepAndItsProducts(_Training):
     params = (MODELS, PRECISIONS, ["cpu"])  # on CUDA a replayed graph hides its products
     param_names = ("model", "precision", "device")
     timeout = 300
-    steps = 50
 
     def setup(self, model, precision, device):
         self.train(model, device, precision)
