@@ -102,25 +102,28 @@ class StepAndItsProducts(_Training):
 
 
 class _Sampling:
-    """Ten thousand images of a model that was trained for a moment."""
+    """Images of a model that was trained for a moment."""
 
     param_names = ("model", "device")
     timeout = 900
 
-    def setup(self, model, device):
-        self.model = _model(model, device_or_skip(device), epochs=1)  # of every layer
+    def setup(self, model, device, **settings):
+        self.model = _model(model, device_or_skip(device), epochs=1, **settings)  # of every layer
         for _ in self.model.fit(_images(10 * BATCH, device), generator=torch_generator(1, device)):
             pass
         self.generator = torch_generator(2, device)
 
-    def sample(self):
-        return self.model.sample(10_000, generator=self.generator)
+    def sample(self, n=10_000):
+        return self.model.sample(n, generator=self.generator)
 
 
 class Sampler(_Sampling):
-    """One pass of the generator, or chains side by side."""
+    """One pass of the generator, or chains side by side, as the presets have them."""
 
     params = (MODELS, DEVICES)
+
+    def peakmem_10000_samples(self, model, device):
+        self.sample()
 
     def track_samples_per_second(self, model, device):
         (seconds,) = medians_in_turns([self.sample], rounds=1)
@@ -135,12 +138,21 @@ class AdversarialSampler(_Sampling):
     def time_10000_samples(self, model, device):
         self.sample()
 
-    def peakmem_10000_samples(self, model, device):
-        self.sample()
-
     def track_time_over_own_products(self, model, device):
         products = RecordedProducts.of_one_of(10, self.sample)  # a thousand images at a time
         whole, alone = medians_in_turns([self.sample, lambda: products.replay(10)], rounds=9)
         return whole / alone
 
     track_time_over_own_products.unit = "ratio"
+
+
+class ShortChains(_Sampling):
+    """Ten steps of a hundred chains, to be timed again and again."""
+
+    params = (["dbn", "cae", "gsn"], ["cpu"])
+
+    def setup(self, model, device):
+        super().setup(model, device, chains=100, burn_in=5, thinning=1)
+
+    def time_500_samples(self, model, device):
+        self.sample(500)

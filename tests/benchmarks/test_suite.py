@@ -18,6 +18,7 @@ QUICK = {
     models.Step: ("dbn", "bfloat16", "cpu"),
     models.StepAndItsProducts: ("dbn", "float32", "cpu"),
     models.AdversarialSampler: ("adversarial", "cpu"),
+    models.ShortChains: ("gsn", "cpu"),
     accuracy.FrozenSamples: ("refined",),
     command_line.Help: (),
 }
