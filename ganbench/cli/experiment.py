@@ -58,20 +58,17 @@ def _run(
 ) -> list[Record]:
     if not pending:
         return []  # nothing to run: torch is not even imported
-    from ganbench.cli.progress import ProgressBars
+    from ganbench.cli.progress import showing_progress
     from ganbench.device import resolve_device, usable_cores
     from ganbench.experiment.run import run_cells, run_cells_in_parallel
 
     resolved = resolve_device(device)
     if jobs is None:
         jobs = usable_cores() if request.protocol.process_per_core and resolved == "cpu" else 1
-    bars = ProgressBars(len(pending), quiet=quiet, shown=request.protocol.bandwidth_shown)
-    try:
+    with showing_progress(len(pending), quiet=quiet, shown=request.protocol.bandwidth_shown) as progress:
         if jobs > 1:
-            return list(run_cells_in_parallel(pending, request, store, resolved, jobs, bars))
-        return list(run_cells(pending, store, resolved, bars))
-    finally:
-        bars.close()
+            return list(run_cells_in_parallel(pending, request, store, resolved, jobs, progress))
+        return list(run_cells(pending, store, resolved, progress))
 
 
 def describe_plan(request: ExperimentRequest, cells: list[Cell], pending: list[Cell]) -> str:
