@@ -14,7 +14,7 @@ bound above 1 without reason is at most 0.01 a look, and 0.01^2 = 0.0001 for bot
 besides; it is what stands against differences that are real but those of a process, not of its program, which were up
 to 1.1 between equal trees.
 
-Power. Let the log-ratio of a round have the standard deviation s about log 1.3. With the default of 21 rounds and 16
+Power. Let the log-ratio of a round have the standard deviation s about log 1.3. With the default of 21 rounds and 19
 benchmarks at most 2 rounds may contradict the first look, and 9 of 42 the second, so for normal noise
 
     s = 0.05: above 0.999      s = 0.10: above 0.999      s = 0.15: 0.95      s = 0.20: 0.67
