@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 
 from benchmarks._ratios import RecordedProducts, device_or_skip, medians_in_turns
-from ganbench.registry import find_model
-from ganbench.seeding import torch_generator
+from ganbench.registry.models import find_model
+from ganbench.runtime.seeding import torch_generator
 
 MODELS = ["adversarial", "dbn", "cae", "gsn"]
 PRECISIONS = ["float32", "bfloat16"]

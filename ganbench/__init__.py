@@ -13,15 +13,10 @@ __version__ = "0.1.0"
 
 _HOME = {
     "GenerativeModel": "ganbench.model",
-    "Replayed": "ganbench.graphs",
+    "ModelError": "ganbench.errors",
     "UserError": "ganbench.errors",
-    "add_product_": "ganbench.products",
-    "affine": "ganbench.products",
-    "derive_seed": "ganbench.seeding",
-    "random_integers": "ganbench.random_bits",
-    "resolve_precision": "ganbench.device",
-    "shuffled_minibatches": "ganbench.minibatches",
-    "torch_generator": "ganbench.seeding",
+    "derive_seed": "ganbench.runtime.seeding",
+    "torch_generator": "ganbench.runtime.seeding",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

@@ -130,7 +130,7 @@ def evaluate_samples(
     """
     import torch
 
-    from ganbench.metrics.parzen import refine_bandwidth, select_bandwidth
+    from ganbench.metrics._kernels.parzen import refine_bandwidth, select_bandwidth
 
     centres, validation, examples = (torch.from_numpy(a).to(device) for a in (generated, valid, test))
     coarse = select_bandwidth(validation, centres, grid)
@@ -141,7 +141,7 @@ def evaluate_samples(
 
 
 def _likelihood(test: Any, centres: Any, selection: Any) -> Likelihood:
-    from ganbench.metrics.parzen import effective_kernels, parzen_log_density
+    from ganbench.metrics._kernels.parzen import effective_kernels, parzen_log_density
 
     values = parzen_log_density(test, centres, selection.bandwidth).cpu().numpy()
     summary = mean_with_error(values, across="examples")
@@ -168,7 +168,7 @@ def nearest_neighbor_distances(
     """
     import torch
 
-    from ganbench.metrics.neighbors import nearest_neighbors
+    from ganbench.metrics._kernels.neighbors import nearest_neighbors
 
     distances, indices = nearest_neighbors(torch.from_numpy(generated).to(device), torch.from_numpy(train).to(device))
     values = distances[:, 0].cpu().numpy()

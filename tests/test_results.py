@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ganbench.cli import main
-from ganbench.experiment.store import Store
 from ganbench.protocols import load_protocol
+from ganbench.records.store import Store
 
 RESULTS = Path(__file__).parents[1] / "results"
 PROTOCOLS = ("digits", "goodfellow2014")

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the checks, printing each as it is done."""
     from ganbench.conformance import check_model
-    from ganbench.device import resolve_device
+    from ganbench.runtime.device import resolve_device
 
     device = resolve_device(arguments.device)
     failed = total = 0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganbench.experiment.plan import Cell, ExperimentRequest, plan_cells
-from ganbench.experiment.store import Store
 from ganbench.records.record import Place, Record
+from ganbench.records.store import Store
 
 __all__ = ["Outcome", "run_experiment"]
 
@@ -59,8 +59,8 @@ def _run(
     if not pending:
         return []  # nothing to run: torch is not even imported
     from ganbench.cli.progress import showing_progress
-    from ganbench.device import resolve_device, usable_cores
     from ganbench.experiment.run import run_cells, run_cells_in_parallel
+    from ganbench.runtime.device import resolve_device, usable_cores
 
     resolved = resolve_device(device)
     if jobs is None:

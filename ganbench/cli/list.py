@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the lists."""
     from ganbench.datasets import dataset_names, describe
     from ganbench.protocols import load_protocol, protocol_names
-    from ganbench.registry import model_entry_points
+    from ganbench.registry.models import model_entry_points
 
     content = {
         "models": {name: _describe_model(name) for name in model_entry_points()},
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _describe_model(name: str) -> str:
-    from ganbench.registry import find_model
+    from ganbench.registry.models import find_model
 
     try:
         model = find_model(name)

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _write_tables(outcome: Outcome, protocol: Protocol, printed: str) -> str:
     """Write the table in every format; return the one that is printed."""
-    from ganbench.experiment.store import file_name, write_atomically
+    from ganbench.files import file_name, write_atomically
     from ganbench.records.frame import likelihood_frame
     from ganbench.reports.table1 import FORMATS, render_table, suffix
 
@@ -92,7 +92,7 @@ def _write_sheets(outcome: Outcome, protocol: Protocol) -> None:
 
 
 def _write_sheet(outcome: Outcome, cell: Cell, *, new: bool) -> None:
-    from ganbench.experiment.store import write_atomically
+    from ganbench.files import write_atomically
     from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
 
     if cell.dataset is None or not is_image(cell.dataset.event_shape):

@@ -36,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the table."""
-    from ganbench.experiment.store import Store
     from ganbench.protocols import load_protocol
     from ganbench.records.frame import likelihood_frame
+    from ganbench.records.store import Store
     from ganbench.reports.table1 import render_table
 
     protocol = load_protocol(arguments.protocol)

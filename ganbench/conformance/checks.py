@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ganbench.seeding import torch_generator
+from ganbench.runtime.seeding import torch_generator
 
 __all__ = ["CHECKS", "Check", "Subject", "Violation"]
 

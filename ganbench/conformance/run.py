@@ -11,7 +11,7 @@ import torch
 from ganbench.conformance.checks import CHECKS, Subject, Violation
 from ganbench.datasets import load_dataset
 from ganbench.errors import ModelError
-from ganbench.registry import find_model
+from ganbench.registry.models import find_model
 
 __all__ = ["CheckResult", "check_model"]
 

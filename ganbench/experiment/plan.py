@@ -15,12 +15,12 @@ from typing import Any
 from ganbench.datasets import Dataset, Split, dataset_names, load_dataset
 from ganbench.datasets.files import is_array_file
 from ganbench.errors import DataError, UnknownNameError, UsageError
-from ganbench.experiment.store import Store
-from ganbench.fingerprint import content_key
+from ganbench.files import content_key
 from ganbench.protocols import DatasetPlan, Protocol
 from ganbench.records.record import NO_FOLD, Place, Record
-from ganbench.registry import ModelSource, find_model
-from ganbench.seeding import derive_seed
+from ganbench.records.store import Store
+from ganbench.registry.models import ModelSource, find_model
+from ganbench.runtime.seeding import derive_seed
 
 __all__ = ["Cell", "ExperimentRequest", "plan_cells"]
 

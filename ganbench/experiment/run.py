@@ -21,16 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from ganbench.device import usable_cores
 from ganbench.errors import DataError, ModelError, StoreError, UserError
 from ganbench.evaluation import as_dict, check_samples, evaluate_samples, nearest_neighbor_distances
 from ganbench.experiment.plan import Cell, ExperimentRequest, plan_cells
 from ganbench.experiment.progress import Progress, Silence
-from ganbench.experiment.store import Store
 from ganbench.experiment.training import TrainedModel, train_model
 from ganbench.records.provenance import collect_provenance
 from ganbench.records.record import Place, Record
-from ganbench.seeding import torch_generator
+from ganbench.records.store import Store
+from ganbench.runtime.device import usable_cores
+from ganbench.runtime.seeding import torch_generator
 
 __all__ = ["run_cells", "run_cells_in_parallel"]
 

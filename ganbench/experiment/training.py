@@ -11,9 +11,9 @@ from typing import Any
 from ganbench.errors import ModelError, StoreError
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
-from ganbench.experiment.store import Store
 from ganbench.records.provenance import collect_provenance
-from ganbench.seeding import torch_generator
+from ganbench.records.store import Store
+from ganbench.runtime.seeding import torch_generator
 
 __all__ = ["TrainedModel", "train_model"]
 

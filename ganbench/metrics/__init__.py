@@ -6,15 +6,15 @@ import importlib
 from typing import Any
 
 _HOME = {
-    "PAPER_GRID": "ganbench.metrics.parzen",
-    "BandwidthSelection": "ganbench.metrics.parzen",
+    "PAPER_GRID": "ganbench.metrics._kernels.parzen",
+    "BandwidthSelection": "ganbench.metrics._kernels.parzen",
     "MeanWithError": "ganbench.metrics.standard_error",
-    "effective_kernels": "ganbench.metrics.parzen",
+    "effective_kernels": "ganbench.metrics._kernels.parzen",
     "mean_with_error": "ganbench.metrics.standard_error",
-    "nearest_neighbors": "ganbench.metrics.neighbors",
-    "parzen_log_density": "ganbench.metrics.parzen",
-    "refine_bandwidth": "ganbench.metrics.parzen",
-    "select_bandwidth": "ganbench.metrics.parzen",
+    "nearest_neighbors": "ganbench.metrics._kernels.neighbors",
+    "parzen_log_density": "ganbench.metrics._kernels.parzen",
+    "refine_bandwidth": "ganbench.metrics._kernels.parzen",
+    "select_bandwidth": "ganbench.metrics._kernels.parzen",
 }
 
 __all__ = sorted(_HOME)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.errors import DataError, UnknownNameError
-from ganbench.fingerprint import content_key
+from ganbench.files import content_key
 
 __all__ = ["SCORING_VERSION", "DatasetPlan", "Protocol", "Published", "load_protocol", "protocol_names"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ganbench.conformance import check_model
-from ganbench.registry import model_entry_points
+from ganbench.registry.models import model_entry_points
 
 MODELS = ("adversarial", "cae", "dbn", "gsn")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ganbench.experiment.plan import ExperimentRequest
-from ganbench.experiment.store import Store
 from ganbench.protocols import load_protocol
+from ganbench.records.store import Store
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from ganbench.experiment import run
 from ganbench.experiment.plan import plan_cells
 from ganbench.experiment.progress import Silence
 from ganbench.experiment.run import run_cells_in_parallel
-from ganbench.experiment.store import Store
+from ganbench.records.store import Store
 
 
 def test_two_jobs_give_the_same_numbers(request_toys, store, tmp_path):

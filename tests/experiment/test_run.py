@@ -14,7 +14,7 @@ from ganbench.experiment import training
 from ganbench.experiment.plan import plan_cells
 from ganbench.experiment.progress import Silence
 from ganbench.experiment.run import run_cells
-from ganbench.experiment.store import Store
+from ganbench.records.store import Store
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ganbench.experiment.store import write_atomically
+from ganbench.files import write_atomically
 
 
 @dataclass(frozen=True)

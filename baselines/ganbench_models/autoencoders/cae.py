@@ -1,0 +1,157 @@
+"""The stacked contractive auto-encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+
+from ganbench.modelling import Replayed, shuffled_minibatches
+from ganbench_models.autoencoders.contractive_layer import ContractiveLayer
+from ganbench_models.autoencoders.random_walk import walk
+from ganbench_models.chains import ChainSettings, run_chains
+from ganbench_models.layerwise import GreedyLayerwiseModel, check_at_least, per_layer
+
+__all__ = ["StackedContractiveAutoEncoder"]
+
+
+class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
+    """Contractive auto-encoders, each trained on the codes of the one below, sampled by a random walk.
+
+    The code hardly reacts to most directions of the input; those to which it does react span the tangent space of the
+    data. A step of the walk moves the top code at random within that space, by J Jᵀ ε, and decodes. The chains start
+    at training images, which are part of the state; the samples are the decoded means.
+
+    References:
+        Contractive auto-encoders: explicit invariance during feature extraction (Rifai, Vincent, Muller, Glorot and
+        Bengio, 2011).
+        A generative process for sampling contractive auto-encoders (Rifai, Bengio, Dauphin and Vincent, 2012).
+
+    Args:
+        event_shape: Shape of one image.
+        device: Where everything lives.
+        hidden_sizes: Hidden units of each layer, from the lowest up.
+        epochs: Epochs of each layer; one number stands for all layers.
+        batch_size: Images in a minibatch.
+        learning_rate: Of a layer's first epoch; one number stands for all layers.
+        final_learning_rate: Of a layer's last epoch, reached linearly; one number stands for all layers.
+        momentum: Share of the last step that is kept, in [0, 1).
+        contraction: Weight λ of the squared norm of the Jacobian; one number stands for all layers.
+        weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
+        marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
+        precision: Data type of activations and gradients in training, "float32" or "bfloat16"; parameters and
+            velocities stay in float32.
+        step_size: Standard deviation of the noise ε of the walk.
+        jacobian: J is the derivative of the top code by the code below it ("top") or by the image ("input").
+        chains: Walks side by side, each starting at a training image of its own.
+        burn_in: Steps before a walk's first sample.
+        thinning: Steps from one sample of a walk to the next.
+
+    Raises:
+        ValueError: A setting is out of its range.
+    """
+
+    layer_type = ContractiveLayer
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        device: str | torch.device = "cpu",
+        hidden_sizes: Sequence[int] = (1000, 1000),
+        epochs: int | Sequence[int] = 30,
+        batch_size: int = 100,
+        learning_rate: float | Sequence[float] = 0.1,
+        final_learning_rate: float | Sequence[float] = 0.01,
+        momentum: float = 0.9,
+        contraction: float | Sequence[float] = 0.1,
+        weight_gain: float = 1.0,
+        marginal_clip: float = 0.01,
+        precision: str = "float32",
+        step_size: float = 1.0,
+        jacobian: Literal["top", "input"] = "top",
+        chains: int = 100,
+        burn_in: int = 100,
+        thinning: int = 1,
+    ) -> None:
+        super().__init__(
+            event_shape,
+            device=device,
+            hidden_sizes=hidden_sizes,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            final_learning_rate=final_learning_rate,
+            momentum=momentum,
+            weight_gain=weight_gain,
+            marginal_clip=marginal_clip,
+            precision=precision,
+        )
+        self.contraction = per_layer("contraction", contraction, len(self.hidden_sizes))
+        check_at_least(0, contraction=self.contraction, step_size=step_size)
+        if jacobian not in ("top", "input"):
+            raise ValueError(f'jacobian must be "top" or "input", not {jacobian!r}.')
+        self.step_size, self.jacobian = step_size, jacobian
+        self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
+        self._starts = torch.empty(0)  # training images where the walks start, once there are any
+
+    def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
+        """Draw `n` images by the walk through the trained layers.
+
+        Raises:
+            ValueError: The model has not been trained, or n is below 1.
+        """
+        layers = self._trained_layers()
+        reach = 1 if self.jacobian == "top" else len(layers)
+
+        def start(chains: int) -> torch.Tensor:
+            return self._starts[torch.arange(chains, device=self.device) % len(self._starts)]
+
+        def step(visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            visible = walk(layers, visible, step_size=self.step_size, jacobian_layers=reach, generator=generator)
+            return visible, visible
+
+        return run_chains(step, start, n, self.chain_settings).reshape(n, *self.event_shape)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The parameters, the velocity, the number of epochs done, and the images where the walks start."""
+        return {**super().state_dict(), "starts": self._starts}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state, copying its tensors.
+
+        Raises:
+            ValueError: The state is of a model with other layers.
+        """
+        super().load_state_dict(state)
+        self._starts = state["starts"].to(self.device, copy=True)
+
+    def _begin_layer(self, layer: int, inputs: torch.Tensor, generator: torch.Generator) -> None:
+        super()._begin_layer(layer, inputs, generator)
+        if layer == 0:
+            rows = torch.randperm(len(inputs), generator=generator, device=self.device)
+            self._starts = inputs[rows[: self.chain_settings.chains]]
+
+    def _train_epoch(self, layer: int, inputs: torch.Tensor, rate: float, generator: torch.Generator) -> None:
+        def descend(visible: torch.Tensor) -> torch.Tensor:
+            self.layers[layer].descend_(
+                self.velocity,
+                visible,
+                contraction=self.contraction[layer],
+                learning_rate=rate,
+                momentum=self.momentum,
+                precision=self.precision,
+            )
+            return visible
+
+        step = Replayed(descend, generator)
+        for visible in shuffled_minibatches(inputs, self.batch_size, generator=generator):
+            step(visible)
+
+    def _metrics(self, layer: int, inputs: torch.Tensor) -> dict[str, float]:
+        trained = self.layers[layer]
+        return {
+            "reconstruction_error": float(trained.cross_entropy(inputs)),
+            "penalty": float(trained.penalty(inputs)),
+        }

@@ -1,0 +1,180 @@
+"""The deep belief network: restricted Boltzmann machines, one upon the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from ganbench.modelling import Replayed, shuffled_minibatches
+from ganbench_models.boltzmann.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
+from ganbench_models.chains import ChainSettings, run_chains
+from ganbench_models.layerwise import GreedyLayerwiseModel, check_at_least, per_layer
+
+__all__ = ["DeepBeliefNetwork"]
+
+
+class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
+    """A deep belief network with binary units, trained greedily from the lowest layer up.
+
+    P(x, h₁, …, h_L) = P(x | h₁) ⋯ P(h_{L-2} | h_{L-1}) P(h_{L-1}, h_L): the top two layers are a restricted Boltzmann
+    machine, the layers below are directed downwards. Lower layers learn by contrastive divergence, which restarts its
+    Gibbs chains at the data; the top layer, whose equilibrium is what samples come from, by persistent contrastive
+    divergence, whose particles go on from minibatch to minibatch. Grey values stand for probabilities.
+
+    A sample is E[x | h₁] (means, not binary draws), where the states of the top machine come from Gibbs chains that
+    start from the particles, and means are passed down through the layers between.
+
+    References:
+        A fast learning algorithm for deep belief nets (Hinton, Osindero and Teh, 2006).
+        Training restricted Boltzmann machines using approximations to the likelihood gradient (Tieleman, 2008).
+
+    Args:
+        event_shape: Shape of one image.
+        device: Where everything lives.
+        hidden_sizes: Hidden units of each layer, from the lowest up.
+        epochs: Epochs of each layer; one number stands for all layers.
+        batch_size: Images in a minibatch.
+        learning_rate: Of a layer's first epoch; one number stands for all layers.
+        final_learning_rate: Of a layer's last epoch, reached linearly; one number stands for all layers.
+        momentum: Share of the last step that is kept, in [0, 1).
+        weight_decay: Of the weights, relative to the gradient.
+        weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
+        marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
+        precision: Data type of activations and gradients in training, "float32" or "bfloat16"; parameters and
+            velocities stay in float32.
+        gibbs_steps: Gibbs steps between updates, of each layer; one number stands for all layers.
+        mean_reconstructions: Contrastive divergence compares the data with means E[v | h] instead of binary draws of v:
+            the layer then reproduces grey values more closely, and its code is harder for the next layer to learn.
+        particles: Persistent chains of the top layer.
+        chains: Gibbs chains that are sampled side by side.
+        burn_in: Gibbs steps before a chain's first sample.
+        thinning: Gibbs steps from one sample of a chain to the next.
+
+    Raises:
+        ValueError: A setting is out of its range.
+    """
+
+    layer_type = RestrictedBoltzmannMachine
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        device: str | torch.device = "cpu",
+        hidden_sizes: Sequence[int] = (1000, 1000),
+        epochs: int | Sequence[int] = 30,
+        batch_size: int = 100,
+        learning_rate: float | Sequence[float] = 0.05,
+        final_learning_rate: float | Sequence[float] = 0.0,
+        momentum: float = 0.5,
+        weight_decay: float = 1e-4,
+        weight_gain: float = 0.1,
+        marginal_clip: float = 0.01,
+        precision: str = "float32",
+        gibbs_steps: int | Sequence[int] = 1,
+        mean_reconstructions: bool = False,
+        particles: int = 100,
+        chains: int = 100,
+        burn_in: int = 1000,
+        thinning: int = 10,
+    ) -> None:
+        super().__init__(
+            event_shape,
+            device=device,
+            hidden_sizes=hidden_sizes,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            final_learning_rate=final_learning_rate,
+            momentum=momentum,
+            weight_gain=weight_gain,
+            marginal_clip=marginal_clip,
+            precision=precision,
+        )
+        self.gibbs_steps = per_layer("gibbs_steps", gibbs_steps, len(self.hidden_sizes))
+        if not isinstance(mean_reconstructions, bool):
+            raise ValueError(f"mean_reconstructions must be true or false, not {mean_reconstructions!r}.")
+        self.weight_decay, self.mean_reconstructions, self.particles = weight_decay, mean_reconstructions, particles
+        check_at_least(0, weight_decay=weight_decay)
+        check_at_least(1, whole=True, gibbs_steps=self.gibbs_steps, particles=particles)
+        self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
+        self._particles = torch.empty(0)  # hidden states of the top layer's persistent chains, once it is trained
+
+    def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
+        """Draw `n` images by Gibbs sampling in the topmost trained layer and one pass down.
+
+        Raises:
+            ValueError: The model has not been trained, or n is below 1.
+        """
+        *below, top = self._trained_layers()
+
+        def start(chains: int) -> torch.Tensor:
+            if len(self._particles) == 0:
+                return draw_binary(top.hidden_bias.new_full((chains, top.weights.shape[1]), 0.5), generator=generator)
+            return self._particles[torch.arange(chains, device=self.device) % self.particles]
+
+        def step(hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            means = top.down(hidden)
+            visible = draw_binary(means, generator=generator)
+            return draw_binary(top.up(visible), generator=generator), visible if below else means
+
+        visible = run_chains(step, start, n, self.chain_settings)
+        for layer in reversed(below[1:]):
+            visible = draw_binary(layer.down(visible), generator=generator)
+        if below:
+            visible = below[0].down(visible)
+        return visible.reshape(n, *self.event_shape)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The parameters, the velocity, the number of epochs done, and the particles once there are any."""
+        return {**super().state_dict(), "particles": self._particles}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a state, copying its tensors.
+
+        Raises:
+            ValueError: The state is of a model with other layers.
+        """
+        super().load_state_dict(state)
+        self._particles = state["particles"].to(self.device, copy=True)
+
+    def _begin_layer(self, layer: int, inputs: torch.Tensor, generator: torch.Generator) -> None:
+        super()._begin_layer(layer, inputs, generator)
+        if layer == len(self.hidden_sizes) - 1:
+            rows = torch.randint(len(inputs), (self.particles,), generator=generator, device=self.device)
+            self._particles = draw_binary(self.layers[layer].up(inputs[rows]), generator=generator)
+
+    def _train_epoch(self, layer: int, inputs: torch.Tensor, rate: float, generator: torch.Generator) -> None:
+        step = Replayed(lambda visible: self._update(layer, visible, rate, generator), generator)
+        for visible in shuffled_minibatches(inputs, self.batch_size, generator=generator):
+            step(visible)
+
+    def _update(self, layer: int, visible: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
+        """One contrastive update of a layer by a minibatch; the persistent particles, if there are any, move on."""
+        rbm, steps = self.layers[layer], self.gibbs_steps[layer]
+        working = rbm.in_precision(self.precision)
+        visible = visible.to(self.precision)
+        hidden = working.up(visible)
+        if len(self._particles) == 0:
+            start = draw_binary(hidden, generator=generator)
+            model = working.gibbs(start, steps, generator=generator, mean_visible=self.mean_reconstructions)
+        else:
+            model = working.gibbs(self._particles.to(self.precision), steps, generator=generator)
+            self._particles.copy_(draw_binary(model[1], generator=generator))
+        contrastive_update(
+            rbm,
+            self.velocity,
+            (visible, hidden),
+            model,
+            learning_rate=rate,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+        )
+        return visible
+
+    def _metrics(self, layer: int, inputs: torch.Tensor) -> dict[str, float]:
+        rbm = self.layers[layer]
+        error = (rbm.down(rbm.up(inputs)) - inputs).square().sum(1).mean()
+        return {"reconstruction_error": float(error)}

@@ -1,0 +1,143 @@
+"""Exact nearest neighbours, for the question whether a model has memorised its training set.
+
+Source: Goodfellow et al., "Generative Adversarial Nets" (2014), Figure 2, shows every sample beside the training image
+nearest to it in Euclidean distance.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from ganbench.errors import UsageError
+from ganbench.metrics._kernels.distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
+from ganbench.runtime.matmul import full_precision, has_bfloat16_units
+
+__all__ = ["nearest_neighbors"]
+
+_MAX_CANDIDATES = 64  # of a query, beyond k; with more the products are too coarse for it
+_HALF_A_UNIT = 1.02 * 2.0**-8  # of bfloat16, relative, and some for products of such
+_MANY_DIMENSIONS = 256  # with fewer the products are not what takes the time
+
+
+@full_precision()
+def nearest_neighbors(
+    queries: torch.Tensor | np.ndarray,
+    reference: torch.Tensor | np.ndarray,
+    k: int = 1,
+    *,
+    max_memory: int = DEFAULT_MEMORY,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k nearest reference points of every query, in Euclidean distance.
+
+    Matrix products find all points that may be among the nearest, given the bound on their rounding error; differences
+    in float64 rank them. The products are in bfloat16 where the processor has units for it, otherwise and for the
+    queries to which that leaves too many candidates in float32, and for those left again in float64.
+
+    Args:
+        queries: `[n, d]` (or `[n, ...]`, flattened), tensor or array.
+        reference: `[m, d]`.
+        k: Number of neighbours, between 1 and m.
+        max_memory: Bytes of working memory beyond the inputs and the result.
+
+    Returns:
+        distances: float64 `[n, k]`, ascending.
+        indices: int64 `[n, k]` rows of `reference`; of equal distances the lower row first.
+
+    Raises:
+        UsageError: Empty, non-finite or mismatched inputs, or k out of range.
+    """
+    x = as_points(queries, "queries")
+    points = as_points(reference, "reference").to(x.device)
+    if x.shape[1] != points.shape[1]:
+        raise UsageError(f"queries have {x.shape[1]} dimensions and reference {points.shape[1]}; they must agree.")
+    m = points.shape[0]
+    if not 1 <= k <= m:
+        raise UsageError(f"k must be between 1 and the {m} reference points; got {k}.")
+    prepared = Reference.prepare(points, max_memory)
+    distances = torch.empty(len(x), k, dtype=torch.float64, device=x.device)
+    indices = torch.empty(len(x), k, dtype=torch.int64, device=x.device)
+    rows = torch.arange(len(x), device=x.device)
+    for dtype, most in _passes(x, k, m):
+        crowded = [rows[:0]]
+        for band in prepared.bands(rows, max(4, dtype.itemsize) * (x.shape[1] + 2 * k) + 48 * min(most, m)):
+            of_band = x if len(band) == len(x) else x[band]  # all of them need no copy
+            settled, *found = _search(of_band, prepared, k, dtype, most)
+            distances[band[settled]], indices[band[settled]] = found
+            crowded.append(band[~settled])
+        rows = torch.cat(crowded)
+    return distances, indices
+
+
+def _passes(x: torch.Tensor, k: int, m: int) -> list[tuple[torch.dtype, int]]:
+    """Precision of the products and most candidates, one pass after the other for the queries that the last left."""
+    most = k + _MAX_CANDIDATES
+    exact = [(torch.float32, most), (torch.float64, most), (torch.float64, m)]
+    coarse = x.shape[1] >= _MANY_DIMENSIONS and has_bfloat16_units(x.device)
+    return [(torch.bfloat16, most + _MAX_CANDIDATES), *exact] if coarse else exact
+
+
+def _search(
+    queries: torch.Tensor, reference: Reference, k: int, dtype: torch.dtype, most: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Which queries have at most `most` candidates, bool `[n]`; distances and indices of those, `[settled, k]`."""
+    pairs, crowded = _candidates(reference.centred(queries, dtype), reference, k, most)
+    distances, indices = _nearest(pairs, reference.exact_squared_distances(queries, pairs), ~crowded, k)
+    return ~crowded, distances, indices
+
+
+def _candidates(queries: Centred, reference: Reference, k: int, most: int) -> tuple[Pairs, torch.Tensor]:
+    """All pairs that may be among the k nearest of their row, and the crowded rows, which have more than `most`.
+
+    Of the k smallest minima of groups, the largest is at least the k-th smallest t, as each group holds a point of its
+    own. A true neighbour lies within twice the error bound of that.
+    """
+    margin = 2 * reference.error_bound(queries)
+    near = NearPairs(~torch.isfinite(margin), most)
+    rounded = queries.values.dtype is torch.bfloat16  # as are its t
+    best = torch.full(
+        (len(queries), k),
+        math.inf,
+        dtype=torch.float32 if rounded else queries.values.dtype,
+        device=queries.values.device,
+    )
+    for rows, first, t in reference.tiles(queries):
+        minima = t.view(len(t), -1, GROUP).amin(2)
+        best[rows] = _smallest(best[rows], minima)
+        near.collect(t, minima, _limit(best[rows], margin[rows], rounded), rows, first)
+    pairs = near.pairs()
+    return pairs.where(pairs.t <= _limit(best, margin, rounded)[pairs.rows]), near.crowded
+
+
+def _smallest(best: torch.Tensor, minima: torch.Tensor) -> torch.Tensor:
+    """The k smallest of `best` `[n, k]` and `minima` `[n, groups]`, in any order: `[n, k]`."""
+    if best.shape[1] == 1:  # many times faster than topk
+        return torch.minimum(best, minima.amin(1, keepdim=True))
+    return torch.cat((best, minima), dim=1).topk(best.shape[1], dim=1, largest=False).values
+
+
+def _limit(best: torch.Tensor, margin: torch.Tensor, rounded: bool) -> torch.Tensor:
+    """The largest of each row plus its margin, rounded up, lest rounding exclude a candidate: `[n]`.
+
+    Where the t themselves were rounded to bfloat16, what was the largest, and what rounds to the limit, may lie half a
+    unit higher.
+    """
+    largest = best.amax(1).double()
+    limit = largest + margin
+    if rounded:
+        limit = limit + _HALF_A_UNIT * (largest.abs() + limit.abs())
+    limit = limit.to(best.dtype)
+    return torch.nextafter(limit, torch.full_like(limit, math.inf))
+
+
+def _nearest(pairs: Pairs, squared: torch.Tensor, settled: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first k pairs of every settled row, by distance and then by column."""
+    order = pairs.columns.argsort(stable=True)
+    order = order[squared[order].argsort(stable=True)]
+    order = order[pairs.rows[order].argsort(stable=True)]
+    counts = torch.bincount(pairs.rows, minlength=len(settled))
+    starts = (counts.cumsum(0) - counts)[settled]
+    chosen = order[starts.unsqueeze(1) + torch.arange(k, device=starts.device)]
+    return squared[chosen].sqrt(), pairs.columns[chosen]

@@ -1,0 +1,329 @@
+"""The Parzen-window (Gaussian kernel density) log-likelihood and the choice of its bandwidth.
+
+    log p(x) = log (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) - (d/2) log(2 pi s^2)
+
+with the samples of a model as centres mu_j and a bandwidth s chosen on validation data. Sources: Breuleux, Bengio and
+Vincent, "Quickly generating representative samples from an RBM-derived process" (2011); Goodfellow et al., "Generative
+Adversarial Nets" (2014), section 5.
+
+The estimate is a biased ruler (Theis, van den Oord and Bethge, "A note on the evaluation of generative models", 2016):
+in high dimension it is close to a nearest-neighbour distance, grows with the number of samples, and prefers k-means
+centroids to real data. `effective_kernels` says how many centres a test point really sees.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ganbench.errors import UsageError
+from ganbench.metrics._kernels.distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
+from ganbench.runtime.matmul import full_precision
+
+__all__ = [
+    "PAPER_GRID",
+    "BandwidthSelection",
+    "effective_kernels",
+    "parzen_log_density",
+    "refine_bandwidth",
+    "select_bandwidth",
+]
+
+PAPER_GRID: tuple[float, ...] = tuple(float(s) for s in np.logspace(-1, 0, 10))
+"""The ten bandwidths of the source: 0.1 to 1, evenly spaced in the logarithm."""
+
+_TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
+_MAX_PAIRS = 128  # pairs of a point that are recomputed; one with more of them is computed in float64
+_SPARSE = 0.25  # with a smaller share of groups in reach, picking them out costs less than their exponentials
+
+
+@dataclass(frozen=True)
+class BandwidthSelection:
+    """The bandwidth with the highest mean log-likelihood on validation data.
+
+    Attributes:
+        bandwidth: The chosen bandwidth, in units of the data.
+        grid: All bandwidths that were tried, ascending.
+        mean_log_likelihoods: Their mean log-likelihoods per validation example, in nats.
+        at_edge: The choice is the smallest or the largest of the grid, so the optimum may lie outside.
+    """
+
+    bandwidth: float
+    grid: tuple[float, ...]
+    mean_log_likelihoods: tuple[float, ...]
+    at_edge: bool
+
+    def __float__(self) -> float:
+        """The chosen bandwidth."""
+        return self.bandwidth
+
+
+@full_precision()
+def parzen_log_density(
+    points: torch.Tensor | np.ndarray,
+    centres: torch.Tensor | np.ndarray,
+    bandwidth: float | Sequence[float] | np.ndarray | torch.Tensor,
+    *,
+    max_memory: int = DEFAULT_MEMORY,
+) -> torch.Tensor:
+    """Log density of points under an isotropic Gaussian kernel at every centre, in nats.
+
+    Computed by float32 matrix products; the kernels that carry a point's density are recomputed in float64, and a point
+    whose remaining error could exceed 5e-4 nats is computed in float64 altogether.
+
+    Args:
+        points: `[n, d]` (or `[n, ...]`, flattened) points to be judged, tensor or array.
+        centres: `[m, d]` kernel centres: the samples.
+        bandwidth: The kernel's standard deviation s > 0; a sequence of k of them shares the distances.
+        max_memory: Bytes of working memory beyond the inputs and the result.
+
+    Returns:
+        float64 `[n]`; `[k, n]` for a sequence of bandwidths; on the device of `points`.
+
+    Raises:
+        UsageError: Empty, non-finite or mismatched inputs, or a bandwidth that is not positive and finite.
+
+    >>> round(float(parzen_log_density(np.zeros((1, 784)), np.zeros((1, 784)), 0.2)), 4)
+    541.3515
+    """
+    x = as_points(points, "points")
+    reference = as_points(centres, "centres").to(x.device)
+    if x.shape[1] != reference.shape[1]:
+        raise UsageError(f"points have {x.shape[1]} dimensions and centres {reference.shape[1]}; they must agree.")
+    bandwidths, single = _as_bandwidths(bandwidth, x.device)
+    d = x.shape[1]
+    prepared = Reference.prepare(reference, max_memory)
+    bands = prepared.bands(x, 4 * d + 96 * (len(bandwidths) + _MAX_PAIRS))
+    result = torch.cat([_log_mean_kernel(band, prepared, bandwidths) for band in bands], dim=1)
+    result -= 0.5 * d * torch.log(2 * math.pi * bandwidths**2).unsqueeze(1)
+    return result[0] if single else result
+
+
+def select_bandwidth(
+    valid: torch.Tensor | np.ndarray,
+    centres: torch.Tensor | np.ndarray,
+    grid: Sequence[float] | np.ndarray | torch.Tensor = PAPER_GRID,
+    *,
+    max_memory: int = DEFAULT_MEMORY,
+) -> BandwidthSelection:
+    """Choose the bandwidth of `grid` under which validation data are most likely; the smaller one of a tie.
+
+    Args:
+        valid: `[n, d]` validation points. Never the test set.
+        centres: `[m, d]` kernel centres.
+        grid: Bandwidths to try.
+        max_memory: Bytes of working memory beyond the inputs.
+
+    Raises:
+        UsageError: As `parzen_log_density`.
+    """
+    candidates = sorted({float(s) for s in grid})
+    means = parzen_log_density(valid, centres, candidates, max_memory=max_memory).mean(1)
+    best = int(means.argmax())
+    return BandwidthSelection(
+        bandwidth=candidates[best],
+        grid=tuple(candidates),
+        mean_log_likelihoods=tuple(means.tolist()),
+        at_edge=best in (0, len(candidates) - 1),
+    )
+
+
+def refine_bandwidth(
+    valid: torch.Tensor | np.ndarray,
+    centres: torch.Tensor | np.ndarray,
+    coarse: BandwidthSelection,
+    *,
+    steps: int = 16,
+    max_memory: int = DEFAULT_MEMORY,
+) -> BandwidthSelection:
+    """Search again between the neighbours of a coarse choice, evenly in the logarithm, on the same validation data.
+
+    `at_edge` of the result speaks of the coarse grid: refinement cannot look beyond it.
+    """
+    position = coarse.grid.index(coarse.bandwidth)
+    low, high = coarse.grid[max(position - 1, 0)], coarse.grid[min(position + 1, len(coarse.grid) - 1)]
+    grid = {*np.geomspace(low, high, steps + 1).tolist(), coarse.bandwidth}
+    fine = select_bandwidth(valid, centres, sorted(grid), max_memory=max_memory)
+    at_edge = coarse.at_edge and fine.bandwidth in (coarse.grid[0], coarse.grid[-1])
+    return BandwidthSelection(fine.bandwidth, fine.grid, fine.mean_log_likelihoods, at_edge)
+
+
+def effective_kernels(
+    points: torch.Tensor | np.ndarray,
+    centres: torch.Tensor | np.ndarray,
+    bandwidth: float,
+    *,
+    max_memory: int = DEFAULT_MEMORY,
+) -> torch.Tensor:
+    """How many kernels carry the density of each point: (sum_j w_j)^2 / sum_j w_j^2, w_j the kernel values.
+
+    A median near one says that the Parzen estimate is a nearest-neighbour distance in disguise. It needs no new sums:
+    w_j^2 is the kernel of bandwidth s / sqrt 2, so with L(s) = log mean_j w_j it is m exp(2 L(s) - L(s / sqrt 2)).
+
+    Returns:
+        float64 `[n]`, between 1 and m.
+    """
+    d, m = as_points(points, "points").shape[1], as_points(centres, "centres").shape[0]
+    pair = (bandwidth / math.sqrt(2), bandwidth)
+    squared, plain = parzen_log_density(points, centres, pair, max_memory=max_memory)
+    plain = plain + 0.5 * d * math.log(2 * math.pi * pair[1] ** 2)
+    squared = squared + 0.5 * d * math.log(2 * math.pi * pair[0] ** 2)
+    return (m * torch.exp(2 * plain - squared)).clamp(1, m)
+
+
+def _as_bandwidths(
+    bandwidth: float | Sequence[float] | np.ndarray | torch.Tensor, device: torch.device
+) -> tuple[torch.Tensor, bool]:
+    values = torch.as_tensor(bandwidth, dtype=torch.float64, device=device)
+    single = values.dim() == 0
+    values = values.reshape(-1)
+    if len(values) == 0 or not bool((torch.isfinite(values) & (values > 0)).all()):
+        raise UsageError(f"A bandwidth must be a positive finite number (or several); got {bandwidth!r}.")
+    return values, single
+
+
+def _log_mean_kernel(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor) -> torch.Tensor:
+    """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) for one band of points: float64 `[k, n]`."""
+    result, doubtful = _by_float32(points, reference, bandwidths)
+    for rows in reference.bands(doubtful.nonzero().squeeze(1), 16 * points.shape[1] + 48 * len(bandwidths)):
+        result[:, rows] = _by_float64(points[rows], reference, bandwidths)
+    return result - math.log(reference.points.shape[0])
+
+
+def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor) -> torch.Tensor:
+    """The log kernel sums by float64 products or, where even their error may exceed the tolerance, by differences."""
+    queries, tiles = reference.centred(points, torch.float64), reference.tiles
+    if float(reference.error_bound(queries).max() / (2 * bandwidths.min().square())) > _TOLERANCE:
+        queries, tiles = (
+            Centred(queries.values, torch.zeros_like(queries.squared_norms)),
+            reference.tiles_by_differences,
+        )
+    no_pairs = torch.full_like(queries.squared_norms, -1.0)
+    sums, smallest, _ = _kernel_sums(queries, tiles(queries), reference, bandwidths, no_pairs)
+    return _assemble(sums, smallest, queries, bandwidths)
+
+
+def _by_float32(
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The log kernel sums by float32 products, and which points they may be wrong for.
+
+    With e the error bound of a squared distance, a kernel is off by at most u = e / (2 s^2) in the logarithm, and a sum
+    of which the share r has not been recomputed by r u. Where u alone is within tolerance nothing is recomputed.
+    """
+    queries = reference.centred(points, torch.float32)
+    uncertainty = reference.error_bound(queries) / (2 * bandwidths.square().unsqueeze(1))
+    # Kernels below exp(-3) tolerance / u of the largest are left: few of them together reach tolerance / u.
+    depth = (torch.log(uncertainty / _TOLERANCE) + 3) * 2 * bandwidths.square().unsqueeze(1)
+    window = torch.where(uncertainty > _TOLERANCE, depth, -1.0).amax(0)
+    if points.device.type == "cuda" and _has_triton():
+        from ganbench.metrics._kernels.fused import fused_kernel_sums
+
+        sums, smallest, pairs = fused_kernel_sums(queries, reference, bandwidths, window, _MAX_PAIRS)
+    else:
+        sums, smallest, pairs = _kernel_sums(queries, reference.tiles(queries), reference, bandwidths, window)
+    pairs = pairs.where(pairs.t <= (smallest + window)[pairs.rows])
+    exact = reference.exact_squared_distances(points, pairs) - queries.squared_norms[pairs.rows]
+    rest, corrected = _correct(sums, smallest, pairs, exact, bandwidths)
+    doubtful = ~((uncertainty * (rest / corrected) < _TOLERANCE) & (uncertainty < 1.0)).all(0)
+    return _assemble(corrected, smallest, queries, bandwidths), doubtful
+
+
+def _has_triton() -> bool:
+    """Whether Triton, which torch brings along on the platforms that have it, is here."""
+    return importlib.util.find_spec("triton") is not None
+
+
+def _correct(
+    sums: torch.Tensor, smallest: torch.Tensor, pairs: Pairs, exact: torch.Tensor, bandwidths: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Take the kernels of pairs out of the sums (`rest`), and put them in again with their exact t."""
+    factors, rest = (0.5 / bandwidths.square()).unsqueeze(1), sums.clone()
+    rest.index_add_(1, pairs.rows, torch.exp((smallest[pairs.rows] - pairs.t) * factors), alpha=-1)
+    rest.clamp_(min=0)
+    return rest, rest.index_add(1, pairs.rows, torch.exp((smallest[pairs.rows] - exact) * factors))
+
+
+def _assemble(sums: torch.Tensor, smallest: torch.Tensor, queries: Centred, bandwidths: torch.Tensor) -> torch.Tensor:
+    return torch.log(sums) - (smallest + queries.squared_norms) / (2 * bandwidths.square().unsqueeze(1))
+
+
+def _kernel_sums(
+    queries: Centred,
+    tiles: Iterator[tuple[slice, int, torch.Tensor]],
+    reference: Reference,
+    bandwidths: torch.Tensor,
+    window: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, Pairs]:
+    """Stream over the centres: kernel sums relative to the nearest centre, and the pairs near to it.
+
+    Args:
+        queries: n centred points, in the precision of the products.
+        tiles: Their t.
+        reference: The centres.
+        bandwidths: `[k]`.
+        window: `[n]`, how far above its smallest t a pair is kept; below 0 for none.
+
+    Returns:
+        sums: float64 `[k, n]`, sum_j exp(-(t_j - min t) / (2 s^2)), at least 1 up to rounding.
+        smallest: float64 `[n]`, min t.
+        pairs: Pairs within the window of the smallest t so far, so some that turn out not to be; none of points with
+            too many of them.
+    """
+    factors, deepest = 0.5 / bandwidths.square(), deepest_exponent(reference.points.shape[0] + GROUP)
+    sums = torch.zeros(len(bandwidths), len(queries), dtype=torch.float64, device=bandwidths.device)
+    smallest = torch.full((len(queries),), math.inf, dtype=queries.values.dtype, device=bandwidths.device)
+    kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool, device=bandwidths.device), _MAX_PAIRS)
+    for rows, first, t in tiles:
+        minima = t.view(len(t), -1, GROUP).amin(2)
+        lower = torch.minimum(smallest[rows], minima.amin(1))
+        kept.collect(t, minima, (lower + window[rows]).to(t.dtype), rows, first)
+        sums[:, rows] *= torch.exp((lower - smallest[rows]).double() * factors.unsqueeze(1))
+        smallest[rows] = lower
+        sums[:, rows] += _tile_sums(t, minima, lower, factors, deepest)
+    return sums, smallest.double(), kept.pairs()
+
+
+def deepest_exponent(m: int) -> float:
+    """L such that, of m kernels, those below exp(-L) times the largest add nothing to their sum in float64.
+
+    Each of those adds less than exp(-L), all of them less than m exp(-L) = 2^-53 for L = log m + 53 log 2, and the
+    largest alone is 1: the logarithm of the sum changes by less than 2^-53, half of the spacing of float64 above 1. The
+    same holds for kernels that are raised to exp(-L), among them those that fill a tile's last group.
+    """
+    return math.log(m) + 53 * math.log(2)
+
+
+def _tile_sums(
+    t: torch.Tensor, minima: torch.Tensor, lower: torch.Tensor, factors: torch.Tensor, deepest: float
+) -> torch.Tensor:
+    """sum_j exp(-f (t_j - lower)) for every factor f: float64 `[k, n]`.
+
+    Pairs with f (t_j - lower) beyond `deepest` may be left out. Where few groups hold any other, only those are
+    evaluated; `t` is changed.
+    """
+    depth = minima.sub_(lower.unsqueeze(1))
+    reach = (deepest / factors).tolist()
+    sparse = [int((depth <= r).sum()) < _SPARSE * depth.numel() for r in reach]
+    sums = torch.zeros(len(reach), len(t), dtype=torch.float64, device=t.device)
+    if any(sparse):
+        widest = max(r for r, few in zip(reach, sparse, strict=True) if few)
+        rows, groups = (depth <= widest).nonzero(as_tuple=True)
+        picked = t.view(len(t), -1, GROUP)[rows, groups].sub_(lower[rows].unsqueeze(1))
+        for k in (k for k, few in enumerate(sparse) if few):
+            sums[k].index_add_(0, rows, _row_sums(picked, float(factors[k]), deepest))
+    if not all(sparse):
+        t.sub_(lower.unsqueeze(1))
+        for k in (k for k, few in enumerate(sparse) if not few):
+            sums[k] = _row_sums(t, float(factors[k]), deepest)
+    return sums
+
+
+def _row_sums(depth: torch.Tensor, factor: float, deepest: float) -> torch.Tensor:
+    """sum_j exp(-f depth_ij), float64; arguments stop at -deepest, as exponentials that underflow are slow."""
+    return torch.mul(depth, -factor).clamp_(min=-deepest).exp_().sum(1).double()

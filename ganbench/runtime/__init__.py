@@ -1,0 +1,1 @@
+"""The runtime: seeds, devices, minibatches, matrix products, CUDA graphs, random bits."""

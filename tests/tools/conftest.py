@@ -1,0 +1,8 @@
+"""The checkout's own programs."""
+
+from __future__ import annotations
+
+from checkout import make_importable
+
+make_importable("benchmarks")
+make_importable("tools")

@@ -1,0 +1,1 @@
+"""Developers' programs: is the working tree slower than another commit?"""
