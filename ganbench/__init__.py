@@ -1,31 +1,102 @@
 """ganbench: the benchmark and evaluation harness that regenerates Table 1 of Generative Adversarial Nets.
 
-The names below are the public interface. They are loaded when first used, so that importing `ganbench` (and
-`ganbench --help`) stays fast and imports no torch.
+The names below are the Python front door; everything that the command line can do, they can::
+
+    import ganbench
+
+    outcome = ganbench.run("digits")                      # train, sample and score, or use what is stored
+    frame = ganbench.table(outcome)                       # Table 1 as a pandas frame
+    ganbench.evaluate(samples, "mnist").records[0]        # an array, a file, a model class or a function
+
+They are loaded when first used, so that importing `ganbench` (and `ganbench --help`) stays fast and imports no torch.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganbench.catalogue import catalogue, describe_component
+    from ganbench.conformance import check, check_metric, check_model
+    from ganbench.datasets import Dataset, Split, load_dataset
+    from ganbench.errors import ModelError, UserError
+    from ganbench.experiment.progress import Progress
+    from ganbench.experiment.run import Run, evaluate, run
+    from ganbench.metrics.metric import Metric
+    from ganbench.model import GenerativeModel
+    from ganbench.protocols import Protocol, load_protocol
+    from ganbench.records.record import Record
+    from ganbench.reports.results import stored_protocols, stored_records, table, write_reports
+    from ganbench.reports.table1 import render_table
+    from ganbench.runtime.seeding import derive_seed, torch_generator
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "GenerativeModel": "ganbench.model",
-    "ModelError": "ganbench.errors",
-    "UserError": "ganbench.errors",
-    "derive_seed": "ganbench.runtime.seeding",
-    "torch_generator": "ganbench.runtime.seeding",
+    "Dataset": "datasets",
+    "GenerativeModel": "model",
+    "Metric": "metrics.metric",
+    "ModelError": "errors",
+    "Progress": "experiment.progress",
+    "Protocol": "protocols",
+    "Record": "records.record",
+    "Run": "experiment.run",
+    "Split": "datasets",
+    "UserError": "errors",
+    "catalogue": "catalogue",
+    "check": "conformance",
+    "check_metric": "conformance",
+    "check_model": "conformance",
+    "derive_seed": "runtime.seeding",
+    "describe_component": "catalogue",
+    "evaluate": "experiment.run",
+    "load_dataset": "datasets",
+    "load_protocol": "protocols",
+    "render_table": "reports.table1",
+    "run": "experiment.run",
+    "stored_protocols": "reports.results",
+    "stored_records": "reports.results",
+    "table": "reports.results",
+    "torch_generator": "runtime.seeding",
+    "write_reports": "reports.results",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]
+__all__ = [
+    "Dataset",
+    "GenerativeModel",
+    "Metric",
+    "ModelError",
+    "Progress",
+    "Protocol",
+    "Record",
+    "Run",
+    "Split",
+    "UserError",
+    "__version__",
+    "catalogue",
+    "check",
+    "check_metric",
+    "check_model",
+    "derive_seed",
+    "describe_component",
+    "evaluate",
+    "load_dataset",
+    "load_protocol",
+    "render_table",
+    "run",
+    "stored_protocols",
+    "stored_records",
+    "table",
+    "torch_generator",
+    "write_reports",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'ganbench' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,67 +1,122 @@
-"""From samples and a split to the numbers of a record.
+"""From samples and a split to scores: the one way, for models, files and arrays alike.
 
-The order is the paper's: the bandwidth is chosen on validation data, the test set is looked at once, with the bandwidth
-chosen. Both searches are kept, the coarse grid of the source and the refined one, so that a table can show either.
+A metric is given what it needs, by role and as tensors on one device, and nothing else. What a score depends on, the
+samples, those data, the metric's settings and its source, makes its key: a stored score of the same key is as good.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganbench.errors import SampleError
-from ganbench.metrics.standard_error import mean_with_error
+from ganbench.datasets import Split
+from ganbench.errors import DataError, ModelError, SampleError
+from ganbench.files import content_key
+from ganbench.metrics.metric import Labels, MetricResult
+from ganbench.records.record import Score
+from ganbench.registry.metrics import MetricSource
+from ganbench.runtime.seeding import derive_seed, torch_generator
 
-__all__ = [
-    "Likelihood",
-    "NeighborDistances",
-    "as_dict",
-    "check_samples",
-    "evaluate_samples",
-    "nearest_neighbor_distances",
-]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Evaluation", "check_samples", "score_key"]
 
 _RANGE_TOLERANCE = 1e-3
 
 
+def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int) -> str:
+    """sha256 over all that a score depends on.
+
+    Raises:
+        DataError: The metric needs labels, and the split has none.
+    """
+    needs = metric.metric.needs
+    data = {role: getattr(split, f"{role}_checksum") for role in ("train", "valid", "test", "labels") if role in needs}
+    if data.get("labels") == "":
+        raise DataError(f"The metric {metric.name!r} needs class labels, and these data have none.")
+    return content_key([metric.key, samples_sha256, data, seed if "generator" in needs else None])
+
+
 @dataclass(frozen=True)
-class Likelihood:
-    """The Parzen log-likelihood of test data at one bandwidth.
+class Evaluation:
+    """Samples held against one split.
 
     Attributes:
-        bandwidth: The bandwidth, chosen on validation data.
-        mean_log_likelihood: Mean over test examples, nats.
-        standard_error: Across test examples (population standard deviation over sqrt(n)).
-        valid_mean_log_likelihood: Mean over the validation examples that chose the bandwidth.
-        grid: The bandwidths that were tried.
-        valid_curve: Their validation means.
-        at_edge: The optimum lies at the edge of the grid: a wider one is called for.
-        median_effective_kernels: Median over test examples of how many samples carry the density; near one, the
-            estimate is a nearest-neighbour distance.
-        log_likelihoods: The test examples' log-likelihoods, in order, rounded to 1e-6.
+        generated: `[m, *event_shape]` float32 samples, as `check_samples` returns them.
+        samples_sha256: Of their numbers.
+        split: The data.
+        device: Where metrics compute.
+        seed: Base seed of metrics that draw random numbers.
     """
 
-    bandwidth: float
-    mean_log_likelihood: float
-    standard_error: float
-    valid_mean_log_likelihood: float
-    grid: tuple[float, ...]
-    valid_curve: tuple[float, ...]
-    at_edge: bool
-    median_effective_kernels: float
-    log_likelihoods: tuple[float, ...]
+    generated: np.ndarray
+    samples_sha256: str
+    split: Split
+    device: str = "cpu"
+    seed: int = 0
+
+    def score(self, metric: MetricSource) -> Score:
+        """Measure, and say what the result depends on.
+
+        Raises:
+            UserError: The metric cannot be computed here; its text says why.
+            ModelError: The metric breaks its contract.
+        """
+        given = {role: self._role(role, metric) for role in metric.metric.needs}
+        result = metric.metric.measure(generated=self._tensors["generated"], **given)
+        if not isinstance(result, MetricResult):
+            found = type(result).__name__
+            raise ModelError(f"The metric {metric.label!r} returned {found}; expected ganbench.metrics.MetricResult.")
+        return Score(
+            metric=metric.name,
+            version=metric.metric.version,
+            settings=metric.settings_as_data,
+            key=score_key(metric, self.samples_sha256, self.split, self.seed),
+            values=result.values,
+            curves=result.curves,
+            findings=result.findings,
+        )
+
+    @cached_property
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        import torch
+
+        arrays = {"generated": self.generated, "train": self.split.train, "valid": self.split.valid}
+        arrays["test"] = self.split.test
+        return {role: torch.from_numpy(array).to(self.device) for role, array in arrays.items()}
+
+    def _role(self, role: str, metric: MetricSource) -> Any:
+        if role == "labels":
+            return Labels(*map(_as_tensor, (self.split.train_labels, self.split.valid_labels, self.split.test_labels)))
+        if role == "features":
+            from ganbench.metrics.features import pixels
+
+            return pixels
+        if role == "generator":
+            return torch_generator(derive_seed(self.seed, metric.name, self.samples_sha256))
+        return self._tensors[role]
 
 
-@dataclass(frozen=True)
-class NeighborDistances:
-    """Euclidean distances to the nearest training example: quantiles 0, 5, 25, 50, 75, 95, 100 % and the mean."""
+def _as_tensor(labels: np.ndarray | None) -> Any:
+    import torch
 
-    n: int
-    mean: float
-    quantiles: tuple[float, ...]
+    return None if labels is None else torch.from_numpy(labels)
+
+
+def _as_array(samples: Any, origin: str) -> np.ndarray:
+    """Samples as an array of real numbers that NumPy knows; torch's bfloat16 becomes float32."""
+    if hasattr(samples, "detach"):
+        samples = samples.detach().cpu()
+        samples = samples.float().numpy() if samples.dtype.is_floating_point else samples.numpy()
+    try:
+        return np.asarray(samples)
+    except (TypeError, ValueError) as error:
+        raise SampleError(f"{origin}: samples must be an array or a tensor; got {type(samples).__name__}.") from error
 
 
 def check_samples(
@@ -74,7 +129,7 @@ def check_samples(
     Raises:
         SampleError: Wrong shape, not finite, not numbers, or out of range.
     """
-    samples = np.asarray(samples)
+    samples = _as_array(samples, origin)
     shape = tuple(event_shape)
     if not np.issubdtype(samples.dtype, np.number) or np.iscomplexobj(samples):
         raise SampleError(f"{origin}: samples must be real numbers; got dtype {samples.dtype}.")
@@ -104,79 +159,3 @@ def _check_unit_range(samples: np.ndarray, origin: str) -> None:
     else:
         advice = "Bring them to the scale of the data."
     raise SampleError(f"{origin}: samples range from {low:g} to {high:g}; the data lie in [0, 1]. {advice}")
-
-
-def evaluate_samples(
-    *,
-    generated: np.ndarray,
-    valid: np.ndarray,
-    test: np.ndarray,
-    grid: Sequence[float],
-    refinement_steps: int = 16,
-    device: str = "cpu",
-) -> dict[str, Likelihood]:
-    """Score samples by the protocol: bandwidth on validation data, log-likelihood of test data.
-
-    Args:
-        generated: `[m, ...]` samples, the kernel centres.
-        valid: `[v, ...]` examples that choose the bandwidth.
-        test: `[n, ...]` examples that are judged.
-        grid: The coarse bandwidths.
-        refinement_steps: Steps of the search between the neighbours of the coarse optimum; 0 leaves it out.
-        device: Where the distances are computed.
-
-    Returns:
-        `grid`: at the optimum of the coarse grid; `refined`: at that of the refined search, where there is one.
-    """
-    import torch
-
-    from ganbench.metrics._kernels.parzen import refine_bandwidth, select_bandwidth
-
-    centres, validation, examples = (torch.from_numpy(a).to(device) for a in (generated, valid, test))
-    coarse = select_bandwidth(validation, centres, grid)
-    selections = {"grid": coarse}
-    if refinement_steps:
-        selections["refined"] = refine_bandwidth(validation, centres, coarse, steps=refinement_steps)
-    return {name: _likelihood(examples, centres, selection) for name, selection in selections.items()}
-
-
-def _likelihood(test: Any, centres: Any, selection: Any) -> Likelihood:
-    from ganbench.metrics._kernels.parzen import effective_kernels, parzen_log_density
-
-    values = parzen_log_density(test, centres, selection.bandwidth).cpu().numpy()
-    summary = mean_with_error(values, across="examples")
-    return Likelihood(
-        bandwidth=selection.bandwidth,
-        mean_log_likelihood=summary.mean,
-        standard_error=summary.standard_error,
-        valid_mean_log_likelihood=max(selection.mean_log_likelihoods),
-        grid=selection.grid,
-        valid_curve=selection.mean_log_likelihoods,
-        at_edge=selection.at_edge,
-        median_effective_kernels=float(effective_kernels(test[:1000], centres, selection.bandwidth).median()),
-        log_likelihoods=tuple(np.round(values, 6).tolist()),
-    )
-
-
-def nearest_neighbor_distances(
-    *, generated: np.ndarray, train: np.ndarray, device: str = "cpu"
-) -> tuple[NeighborDistances, np.ndarray, np.ndarray]:
-    """Distances of samples (or of held-out data, for comparison) to their nearest training example.
-
-    Returns:
-        The summary; distances float64 `[n]`; indices int64 `[n]` into `train`.
-    """
-    import torch
-
-    from ganbench.metrics._kernels.neighbors import nearest_neighbors
-
-    distances, indices = nearest_neighbors(torch.from_numpy(generated).to(device), torch.from_numpy(train).to(device))
-    values = distances[:, 0].cpu().numpy()
-    quantiles = np.quantile(values, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
-    summary = NeighborDistances(len(values), float(values.mean()), tuple(quantiles.tolist()))
-    return summary, values, indices[:, 0].cpu().numpy()
-
-
-def as_dict(value: Likelihood | NeighborDistances) -> Mapping[str, Any]:
-    """The fields of a result, for a record."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(value).items()}

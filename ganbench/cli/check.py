@@ -1,6 +1,7 @@
-"""Examine whether a model keeps the contract of `ganbench.model`.
+"""Examine whether a model or a metric keeps its contract.
 
-Trains it for a few epochs on some images of a data set. Exit code 3 if a check fails.
+A model is trained for a few epochs on some images of a data set; a metric is measured on small sets of numbers. Exit code
+3 if a check fails.
 """
 
 from __future__ import annotations
@@ -15,35 +16,33 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("model", metavar="SPEC", help="the model, as `ganbench list` names it, or ./file.py:Class")
-    parser.add_argument("--dataset", default="digits", metavar="NAME", help="data to train on (default: %(default)s)")
     parser.add_argument(
-        "--data", metavar="DIR", help="folder of the data sets (default: GANBENCH_DATA, else the user's cache)"
+        "spec", metavar="SPEC", help="the model or metric, as `ganbench list` names it, or ./file.py:Class"
     )
+    parser.add_argument("--dataset", default="digits", metavar="NAME", help="data to train on (default: %(default)s)")
+    options.add_data_folder(parser)
     options.add_device(parser)
     parser.add_argument("--json", action="store_true", help="as JSON lines")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the checks, printing each as it is done."""
-    from ganbench.conformance import check_model
-    from ganbench.runtime.device import resolve_device
+    import ganbench
 
-    device = resolve_device(arguments.device)
-    failed = total = 0
-    for result in check_model(arguments.model, dataset=arguments.dataset, device=device, data_root=arguments.data):
-        total += 1
-        failed += bool(result.violation)
+    counts = {"passed": 0, "failed": 0, "not examined": 0}
+    results = ganbench.check(
+        arguments.spec, dataset=arguments.dataset, device=arguments.device, data_root=arguments.data
+    )
+    for result in results:
+        counts[result.status] += 1
         if arguments.json:
-            print(
-                json.dumps({"check": result.name, "passed": not result.violation, "violation": result.violation}),
-                flush=True,
-            )
+            content = {"check": result.name, "passed": result.status == "passed", "status": result.status}
+            print(json.dumps(content | {"violation": result.violation}), flush=True)
         else:
-            mark = "FAILED" if result.violation else "passed"
+            mark = {"passed": "passed", "failed": "FAILED", "not examined": "------"}[result.status]
             print(
                 f"{mark}  {result.demand}" + (f"\n        {result.violation}" if result.violation else ""), flush=True
             )
     if not arguments.json:
-        print(f"{arguments.model}: {total - failed} of {total} checks passed.")
-    return 3 if failed else 0
+        print(f"{arguments.spec}: {counts['passed']} of {sum(counts.values())} checks passed.")
+    return 3 if counts["failed"] else 0

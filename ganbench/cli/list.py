@@ -1,6 +1,6 @@
-"""List the models, data sets and protocols that are known here.
+"""List the models, metrics, data sets and protocols that are known here, or describe one model or metric.
 
-A model whose package cannot be imported stays in the list, with its reason.
+What cannot be imported stays in the list, with its reason.
 """
 
 from __future__ import annotations
@@ -8,27 +8,24 @@ from __future__ import annotations
 import argparse
 import json
 
-from ganbench.errors import ModelError
-
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument(
+        "spec", nargs="?", metavar="SPEC", help="a model or metric: its settings, and what its results depend on"
+    )
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the lists."""
-    from ganbench.datasets import dataset_names, describe
-    from ganbench.protocols import load_protocol, protocol_names
-    from ganbench.registry.models import model_entry_points
+    """Print the lists, or the description."""
+    import ganbench
 
-    content = {
-        "models": {name: _describe_model(name) for name in model_entry_points()},
-        "datasets": {name: describe(name) for name in dataset_names()},
-        "protocols": {name: load_protocol(name).title for name in protocol_names()},
-    }
+    if arguments.spec:
+        return _describe(arguments.spec, as_json=arguments.json)
+    content = ganbench.catalogue()
     if arguments.json:
         print(json.dumps(content, indent=1))
         return 0
@@ -40,13 +37,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _describe_model(name: str) -> str:
-    from ganbench.registry.models import find_model
+def _describe(spec: str, *, as_json: bool) -> int:
+    import msgspec
 
-    try:
-        model = find_model(name)
-        summary = (model.load().__doc__ or "").strip().splitlines()
-        presets = ", ".join(model.presets())
-    except ModelError as error:
-        return f"cannot be used: {error}"
-    return f"{summary[0].rstrip('.') if summary else model.target}; presets: {presets or '(none)'}"
+    import ganbench
+
+    described = ganbench.describe_component(spec)
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(described), indent=1))
+        return 0
+    print(f"{described.spec}: {described.summary}")
+    for title, entries in (
+        ("hyper-parameters" if described.kind == "model" else "settings", described.settings),
+        ("presets", dict.fromkeys(described.presets, "")),
+        ("results depend on", {name: sha256[:12] for name, sha256 in described.depends_on.items()}),
+    ):
+        print(f"{title}:" if entries else f"{title}: (none)")
+        width = max(map(len, entries), default=0)
+        for name, text in entries.items():
+            print(f"  {name:<{width}}  {text}".rstrip())
+    return 0

@@ -6,7 +6,18 @@ import argparse
 import os
 from pathlib import Path
 
-__all__ = ["add_data", "add_device", "add_protocol", "add_quiet", "add_results", "positive_integer"]
+__all__ = [
+    "add_data",
+    "add_data_folder",
+    "add_device",
+    "add_fresh",
+    "add_metrics",
+    "add_protocol",
+    "add_quiet",
+    "add_results",
+    "add_seeds",
+    "positive_integer",
+]
 
 
 def positive_integer(text: str) -> int:
@@ -42,11 +53,31 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default: %(default)s)")
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """--data and --download."""
+def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:
+    """--metrics."""
+    parser.add_argument("--metrics", nargs="+", default=[], metavar="SPEC", help=help)
+
+
+def add_seeds(parser: argparse.ArgumentParser) -> None:
+    """--seeds."""
+    parser.add_argument("--seeds", type=positive_integer, default=1, metavar="N", help="number of seeds (default: 1)")
+
+
+def add_fresh(parser: argparse.ArgumentParser) -> None:
+    """--fresh."""
+    parser.add_argument("--fresh", action="store_true", help="compute everything again, whatever is stored")
+
+
+def add_data_folder(parser: argparse.ArgumentParser) -> None:
+    """--data."""
     parser.add_argument(
         "--data", metavar="DIR", help="folder of the data sets (default: GANBENCH_DATA, else the user's cache)"
     )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """--data and --download."""
+    add_data_folder(parser)
     parser.add_argument("--download", action="store_true", help="fetch data that are missing and can be fetched")
 
 

@@ -1,52 +1,37 @@
-"""Progress on stderr: bars with the time left on a terminal, lines in a log."""
+"""Progress on stderr: the plan, then bars with the time left on a terminal, or lines in a log."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
-from ganbench.experiment.plan import Cell
+from ganbench.experiment.plan import Cell, Plan
 from ganbench.experiment.progress import Progress, Silence
 from ganbench.records.record import Record
 
-__all__ = ["showing_progress"]
+__all__ = ["progress_on_stderr"]
 
 _SECONDS_BETWEEN_LINES = 60.0
 
 
-@contextmanager
-def showing_progress(total: int, *, quiet: bool, shown: str) -> Iterator[Progress]:
-    """A listener that suits stderr; its bars, if it has any, are removed at the end.
-
-    Args:
-        total: Number of cells that will run.
-        quiet: Show nothing, whatever stderr is.
-        shown: "grid" or "refined": the bandwidth of the values that are shown.
-    """
+def progress_on_stderr(*, quiet: bool) -> Progress:
+    """A listener that suits stderr."""
     if quiet:
-        yield Silence()
-    elif not sys.stderr.isatty():
-        yield ProgressLines(shown)
-    else:
-        bars = ProgressBars(total, shown)
-        try:
-            yield bars
-        finally:
-            bars.close()
+        return Silence()
+    return ProgressBars() if sys.stderr.isatty() else ProgressLines()
 
 
 class ProgressLines:
-    """A line for every cell that is done, and now and then one for a long training.
+    """A line for every cell that is done, and now and then one for a long training."""
 
-    Args:
-        shown: See `showing_progress`.
-    """
+    def __init__(self) -> None:
+        self._cell, self._last = "", time.monotonic()
 
-    def __init__(self, shown: str) -> None:
-        self._shown, self._cell, self._last = shown, "", time.monotonic()
+    def planned(self, plan: Plan, pending: list[Cell]) -> None:
+        """Write the plan."""
+        self._say(describe_plan(plan, pending))
 
     def cell_started(self, cell: Cell) -> None:
         """Remember the name of the cell."""
@@ -64,7 +49,14 @@ class ProgressLines:
 
     def cell_finished(self, record: Record) -> None:
         """Write a line of the outcome."""
-        self._say(_outcome(record, self._shown))
+        self._say(_outcome(record))
+
+    def waiting(self, cell: Cell, holder: str) -> None:
+        """Write who computes the cell."""
+        self._say(f"{_name(cell)}: {holder} computes it; going on with others.")
+
+    def finished(self) -> None:
+        """Do nothing."""
 
     def _say(self, line: str) -> None:
         self._last = time.monotonic()
@@ -72,17 +64,17 @@ class ProgressLines:
 
 
 class ProgressBars:
-    """One bar for all cells and, inside it, one for the epochs of the cell that is running.
+    """One bar for all cells and, inside it, one for the epochs of the cell that is running."""
 
-    Args:
-        total: See `showing_progress`.
-        shown: See `showing_progress`.
-    """
-
-    def __init__(self, total: int, shown: str) -> None:
-        self._shown = shown
-        self._cells = self._bar(total=total, unit="cell", position=0)
+    def __init__(self) -> None:
+        self._cells: Any = None
         self._epochs: Any = None
+
+    def planned(self, plan: Plan, pending: list[Cell]) -> None:
+        """Write the plan and begin the bar of cells."""
+        print(describe_plan(plan, pending), file=sys.stderr, flush=True)
+        if pending:
+            self._cells = self._bar(total=len(pending), unit="cell", position=0)
 
     def cell_started(self, cell: Cell) -> None:
         """Name the cell."""
@@ -103,13 +95,18 @@ class ProgressBars:
     def cell_finished(self, record: Record) -> None:
         """Advance the bar of cells and write a line of the outcome."""
         self._close_epochs()
-        self._cells.write(_outcome(record, self._shown), file=sys.stderr)
+        self._cells.write(_outcome(record), file=sys.stderr)
         self._cells.update()
 
-    def close(self) -> None:
+    def waiting(self, cell: Cell, holder: str) -> None:
+        """Write who computes the cell."""
+        self._cells.write(f"{_name(cell)}: {holder} computes it; going on with others.", file=sys.stderr)
+
+    def finished(self) -> None:
         """Remove the bars."""
         self._close_epochs()
-        self._cells.close()
+        if self._cells is not None:
+            self._cells.close()
 
     def _close_epochs(self) -> None:
         if self._epochs is not None:
@@ -122,20 +119,56 @@ class ProgressBars:
         return tqdm(file=sys.stderr, dynamic_ncols=True, **settings)
 
 
+def describe_plan(plan: Plan, pending: list[Cell]) -> str:
+    """The plan in words: how many cells, how many stored, how long the rest may take."""
+    stored = len(plan.cells) - len(pending)
+    lines = [f"{plan.request.protocol.title}: {len(plan.cells)} cells, {stored} stored, {len(pending)} to run."]
+    counts: dict[tuple[str, str, str], int] = {}
+    for cell in pending:
+        preset = cell.variant.preset if cell.variant.preset != cell.data.name else ""
+        key = (cell.data.name, cell.variant.label, f" (preset {preset})" if preset else "")
+        counts[key] = counts.get(key, 0) + 1
+    lines += [f"  {dataset}: {spec}{preset} x {n}" for (dataset, spec, preset), n in counts.items()]
+    if pending:
+        lines.append(f"Estimated time on two CPU cores: {_estimate(plan, pending)}.")
+    lines += [f"Cannot be run: {dataset.reason}" for dataset in plan.unavailable]
+    return "\n".join(lines)
+
+
+def _estimate(plan: Plan, pending: list[Cell]) -> str:
+    """From the protocol's reference times; trainings that folds share count once."""
+    table = plan.request.protocol.seconds_per_cell
+    trainings = {cell.train_key: cell for cell in pending}.values()
+    known = [table.get(c.data.name, {}).get(c.variant.label) for c in trainings]
+    seconds = sum(s for s in known if s is not None)
+    unknown = len(trainings) - sum(s is not None for s in known)
+    text = _in_words(seconds)
+    if unknown:
+        return f"{text} and {unknown} trainings of unknown length" if seconds else "not known"
+    return f"about {text}"
+
+
+def _in_words(seconds: float) -> str:
+    if seconds >= 2 * 3600:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
+
+
 def _name(cell: Cell) -> str:
-    return f"{cell.plan.name} {cell.model.spec} {cell.fold}"
+    return f"{cell.data.name} {cell.variant.label} {cell.split.name}"
 
 
 def _first_two(metrics: Mapping[str, float]) -> dict[str, str]:
     return {name: f"{value:.4g}" for name, value in list(metrics.items())[:2]}
 
 
-def _outcome(record: Record, shown: str) -> str:
-    head = f"{record.dataset} {record.model_spec} {record.fold} seed {record.seed}:"
+def _outcome(record: Record) -> str:
+    head = f"{record.dataset.name} {record.model.spec} {record.fold} seed {record.seed}:"
     if record.status == "failed":
         return f"{head} failed: {record.reason}"
-    if not record.likelihood:
-        return f"{head} {record.n_samples} samples"
-    score = record.likelihood.get(shown) or record.likelihood["grid"]
-    value = f"{score['mean_log_likelihood']:.1f} ± {score['standard_error']:.1f}"
-    return f"{head} {value} nats at bandwidth {score['bandwidth']:.3f}"
+    if not record.scores:
+        return f"{head} {record.samples.n if record.samples else 0} samples"
+    score = record.scores[0]
+    value = score.values[score.headline]
+    error = "" if value.standard_error is None else f" ± {value.standard_error:.1f}"
+    return f"{head} {score.headline.replace('_', ' ')} {value.value:.1f}{error} {value.unit}".rstrip()

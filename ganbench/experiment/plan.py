@@ -1,7 +1,8 @@
 """The plan of an experiment: its cells, each with the keys of its steps.
 
-A cell has three steps, *train*, *sample* and *score*. The key of a step is a hash of the content that it depends on, so
-work that coincides is done once: folds that share their training images share one training.
+A cell has the steps *train* and *sample*, and one *score* for each metric. The key of a step is a hash of the content
+that it depends on, so work that coincides is done once: folds that share their training images share one training, and
+another metric is computed on the samples that there are.
 """
 
 from __future__ import annotations
@@ -9,79 +10,92 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from ganbench.datasets import Dataset, Split, dataset_names, load_dataset
-from ganbench.datasets.files import is_array_file
-from ganbench.errors import DataError, UnknownNameError, UsageError
+from ganbench.datasets import Dataset, Split, UnavailableDataset, as_dataset
+from ganbench.errors import UsageError
+from ganbench.evaluation import score_key
 from ganbench.files import content_key
 from ganbench.protocols import DatasetPlan, Protocol
-from ganbench.records.record import NO_FOLD, Place, Record
+from ganbench.records.record import DataRef, ModelRef, Place, Record, Score
 from ganbench.records.store import Store
-from ganbench.registry.models import ModelSource, find_model
+from ganbench.registry.metrics import MetricSource, find_metric
+from ganbench.registry.models import ModelObject, ModelSource, SampleArray, SampleFile, Variant, find_model
 from ganbench.runtime.seeding import derive_seed
 
-__all__ = ["Cell", "ExperimentRequest", "plan_cells"]
+__all__ = ["Cell", "Plan", "Request", "make_plan"]
+
+Model = ModelSource | ModelObject | SampleFile | SampleArray
 
 
 @dataclass(frozen=True)
-class ExperimentRequest:
+class Request:
     """What a user asks for.
 
     Attributes:
         protocol: The protocol.
-        models: Specs; empty for the protocol's own.
-        datasets: Names out of the protocol, or of any other data set; empty for those the protocol runs by default.
-        seeds: How many base seeds, from 0.
+        models: Specs, classes, functions or arrays of samples; empty for the protocol's own.
+        datasets: Names, paths, data sets or arrays; empty for those that the protocol runs by default.
+        metrics: Specs, classes or objects, besides the protocol's.
+        seeds: Base seeds.
         data_root: Where data sets lie; None for the default place.
         download: Whether data that can be downloaded may be.
     """
 
     protocol: Protocol
-    models: tuple[str, ...] = ()
-    datasets: tuple[str, ...] = ()
-    seeds: int = 1
+    models: tuple[Any, ...] = ()
+    datasets: tuple[Any, ...] = ()
+    metrics: tuple[Any, ...] = ()
+    seeds: tuple[int, ...] = (0,)
     data_root: str | None = None
     download: bool = False
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether it names things that another process could not find."""
+        return not all(isinstance(thing, str) for thing in (*self.models, *self.datasets, *self.metrics))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One unit of work: a model with its hyper-parameters on one fold of a data set, from one seed.
-
-    `dataset` and `split` are None where the data could not be loaded; `problem` then says why.
-    """
+    """One unit of work: a model with its hyper-parameters on one fold of a data set, from one seed."""
 
     protocol: Protocol
     plan: DatasetPlan
-    model: ModelSource
+    data: DataRef
+    dataset: Dataset = field(repr=False)
+    split: Split = field(repr=False)
+    model: Model
+    variant: Variant
+    metrics: tuple[MetricSource, ...]
     seed: int
-    fold: str
-    dataset: Dataset | None = field(repr=False)
-    split: Split | None = field(repr=False)
-    problem: str = ""
 
     @property
-    def place(self) -> Place:
-        """What tells the cell apart from the others; its record has the same."""
-        return (self.plan.name, self.model.spec, self.fold, self.seed)
+    def model_ref(self) -> ModelRef:
+        """The model, for the record."""
+        return ModelRef(
+            name=self.model.name,
+            spec=self.variant.label,
+            hyperparameters=dict(self.variant.hyperparameters),
+            preset=self.variant.preset,
+            mark=self.model.mark,
+            depends_on=self.model.dependencies(),
+        )
 
     @cached_property
-    def hyperparameters(self) -> dict[str, Any]:
-        """Preset and settings of the model."""
-        return self.model.hyperparameters(self.plan.preset or self.plan.name)
+    def place(self) -> Place:
+        """What tells the cell apart from the others; its record has the same."""
+        model = f"{self.variant.label}@{self.model.mark}" if self.model.mark else self.variant.label
+        return Place(self.data.identity, model, self.split.name, self.seed)
 
     @cached_property
     def train_key(self) -> str:
         """Key of the trained model: its source, hyper-parameters, training data and seed."""
-        if self.split is None:
-            return ""
         return content_key(
             {
-                "target": self.model.target.rpartition(":")[2],
-                "source": self.model.fingerprint(),
-                "hyperparameters": self.hyperparameters,
+                "model": self.model.name,
+                "source": self.model.fingerprint,
+                "hyperparameters": dict(self.variant.hyperparameters),
                 "train": self.split.train_checksum,
                 "seed": self.seed_for("train"),
             }
@@ -92,71 +106,94 @@ class Cell:
         """Key of the samples: the trained model, how many, and from which seed."""
         return content_key([self.train_key, self.protocol.n_samples, self.seed_for("sample")])
 
-    @cached_property
-    def record_key(self) -> str:
-        """Key of the record: the samples, the data they are held against, and the protocol."""
-        if self.split is None:
-            return content_key(["no data", self.problem])
-        data = [self.split.train_checksum, self.split.valid_checksum, self.split.test_checksum]
-        return content_key([self.samples_key, data, self.protocol.fingerprint(self.plan)])
-
     def seed_for(self, purpose: str) -> int:
-        """The seed of a step; it depends on the training data, not on the fold, so that folds can share a training."""
-        checksum = self.split.train_checksum if self.split else ""
-        return derive_seed(self.seed, self.model.name, self.plan.name, checksum, purpose)
+        """The seed of a step.
 
-    def stored_record(self, store: Store) -> Record | None:
-        """The record of this cell, where there is one that is done and still agrees with what it depends on."""
-        path = store.record_path(self.protocol.name, self.plan.name, self.model.spec, self.fold, self.seed)
-        record = store.read_record(path)
-        return record if record and record.status == "done" and record.key == self.record_key else None
+        It depends on the training data, not on the fold, so that folds can share a training; and on the content of a
+        user's own data, not on what the file is called.
+        """
+        name = "" if self.data.mark else self.data.name
+        return derive_seed(self.seed, self.model.name, name, self.split.train_checksum, purpose)
+
+    def score_key(self, metric: MetricSource, samples_sha256: str) -> str:
+        """Key of a score of this cell."""
+        return score_key(metric, samples_sha256, self.split, self.seed)
+
+    def reusable_scores(self, record: Record | None, samples_sha256: str) -> list[Score]:
+        """The stored scores that still agree with all that they depend on, for the metrics of this cell."""
+        keys = {self.score_key(metric, samples_sha256) for metric in self.metrics}
+        return [score for score in record.scores if score.key in keys] if record else []
+
+    def is_answered_by(self, record: Record | None) -> bool:
+        """Whether a stored record holds all that this cell is to find out."""
+        if record is None or record.status != "done" or record.samples is None:
+            return False
+        if record.samples.key != self.samples_key:
+            return False
+        return len(self.reusable_scores(record, record.samples.sha256)) == len(self.metrics)
 
 
-def plan_cells(request: ExperimentRequest) -> list[Cell]:
+@dataclass(frozen=True)
+class Plan:
+    """The cells of an experiment, and the data sets that are not here."""
+
+    request: Request
+    cells: tuple[Cell, ...]
+    unavailable: tuple[UnavailableDataset, ...] = ()
+
+    def stored(self, store: Store) -> dict[Place, Record]:
+        """The stored records that answer a cell."""
+        found = ((cell, store.find_record(cell.protocol.name, cell.place)) for cell in self.cells)
+        return {cell.place: record for cell, record in found if record is not None and cell.is_answered_by(record)}
+
+
+def make_plan(request: Request) -> Plan:
     """All cells of an experiment: data sets x models x seeds x folds, those that share a training next to each other.
 
-    Data that cannot be loaded make cells with a `problem`, so that the rest of the experiment goes on.
+    Equal data sets and equal models are run once, however they are written.
 
     Raises:
-        UsageError: A name of a model, preset or data set is not known, or the number of seeds is not positive.
+        UsageError: A name of a model, metric, preset or data set is not known, or there is no seed.
+        DataError: A file of the user's cannot be used.
     """
-    if request.seeds < 1:
-        raise UsageError(f"The number of seeds must be at least 1; got {request.seeds}.")
-    cells: list[Cell] = []
-    for plan in _dataset_plans(request):
-        specs = request.models or plan.models or request.protocol.models
-        models = [find_model(spec) for spec in dict.fromkeys(specs)]
-        dataset, problem = _load(plan.name, request.data_root, request.download)
-        splits: Sequence[Split | None] = dataset.splits if dataset else [None]
-        for model in models:
-            for seed in range(request.seeds):
-                for split in splits:
-                    fold = split.name if split else NO_FOLD
-                    cells.append(Cell(request.protocol, plan, model, seed, fold, dataset, split, problem))
-    for cell in cells:
-        _ = cell.hyperparameters  # an unknown preset is an error before anything runs
-    return cells
+    if not request.seeds:
+        raise UsageError("No seeds. Give at least one.")
+    cells: dict[Place, Cell] = {}
+    unavailable: dict[str, UnavailableDataset] = {}
+    for plan, dataset, data in _datasets(request):
+        if isinstance(dataset, UnavailableDataset):
+            unavailable[dataset.name] = dataset
+            continue
+        metrics = _metrics(request, plan)
+        for spec in request.models or plan.models or request.protocol.models:
+            model = find_model(spec)
+            variant = model.variant(
+                "" if data.mark and not plan.preset else plan.preset or plan.name, dataset.event_shape
+            )
+            trained = isinstance(model, ModelSource | ModelObject)
+            for seed in request.seeds if trained else request.seeds[:1]:  # samples are the same from every seed
+                for split in dataset.splits:
+                    cell = Cell(request.protocol, plan, data, dataset, split, model, variant, metrics, seed)
+                    cells.setdefault(cell.place, cell)
+    return Plan(request, tuple(cells.values()), tuple(unavailable.values()))
 
 
-def _dataset_plans(request: ExperimentRequest) -> list[DatasetPlan]:
-    if request.datasets:
-        return [_dataset_plan(request.protocol, name) for name in dict.fromkeys(request.datasets)]
-    return [plan for plan in request.protocol.datasets if plan.default]
+def _datasets(request: Request) -> list[tuple[DatasetPlan, Dataset | UnavailableDataset, DataRef]]:
+    """The data sets that are asked for, each once, with the protocol's plan or, for others, its defaults."""
+    wanted: Sequence[Any] = request.datasets or [plan.name for plan in request.protocol.datasets if plan.default]
+    found: dict[str, tuple[DatasetPlan, Dataset | UnavailableDataset, DataRef]] = {}
+    for spec in wanted:
+        dataset = as_dataset(spec, request.data_root, download=request.download)
+        plan = request.protocol.dataset_plan(spec) if isinstance(spec, str) else None
+        plan = plan or DatasetPlan(name=dataset.name, title=dataset.name)
+        if isinstance(dataset, UnavailableDataset):
+            data = DataRef(dataset.name)
+        else:
+            data = DataRef(dataset.name, dataset.checksum, dataset.checksum[:8] if dataset.is_own else "")
+        found.setdefault(data.identity, (plan, dataset, data))
+    return list(found.values())
 
 
-def _dataset_plan(protocol: Protocol, name: str) -> DatasetPlan:
-    """The protocol's plan of a data set; for any other data set that can be loaded, the protocol's defaults."""
-    planned = {plan.name for plan in protocol.datasets}
-    if name in planned:
-        return protocol.dataset_plan(name)
-    if name in dataset_names() or is_array_file(name):
-        return DatasetPlan(name=name, title=Path(name).stem)
-    hint = "A file of your own is named by its path, ending in .npy or .npz."
-    raise UnknownNameError("dataset", name, planned.union(dataset_names()), hint)
-
-
-def _load(name: str, root: str | Path | None, download: bool) -> tuple[Dataset | None, str]:
-    try:
-        return load_dataset(name, root, download=download), ""
-    except DataError as error:
-        return None, str(error)
+def _metrics(request: Request, plan: DatasetPlan) -> tuple[MetricSource, ...]:
+    sources = [find_metric(spec) for spec in (*request.protocol.metrics_on(plan), *request.metrics)]
+    return tuple({source.label: source for source in sources}.values())

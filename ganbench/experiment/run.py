@@ -1,4 +1,4 @@
-"""The executor: cells in, records out.
+"""Running an experiment: plan, run what is not stored, collect the records. The Python front door.
 
 A cell that fails becomes a record with its reason and the rest goes on. What is stored is never computed again; what
 was interrupted goes on from its last checkpoint.
@@ -6,231 +6,230 @@ was interrupted goes on from its last checkpoint.
 
 from __future__ import annotations
 
-import hashlib
-import multiprocessing
-import os
-import threading
-import time
-import traceback
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
-from datetime import UTC, datetime
+import contextlib
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ganbench.errors import DataError, ModelError, StoreError, UserError
-from ganbench.evaluation import as_dict, check_samples, evaluate_samples, nearest_neighbor_distances
-from ganbench.experiment.plan import Cell, ExperimentRequest, plan_cells
+from ganbench.datasets import Dataset, UnavailableDataset
+from ganbench.errors import ModelError
+from ganbench.experiment.executors import Executor, Processes, Serial, units_of
+from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
-from ganbench.experiment.training import TrainedModel, train_model
-from ganbench.records.provenance import collect_provenance
+from ganbench.protocols import Protocol, load_protocol, protocol_names
 from ganbench.records.record import Place, Record
 from ganbench.records.store import Store
-from ganbench.runtime.device import usable_cores
-from ganbench.runtime.seeding import torch_generator
+from ganbench.registry.models import SampleArray, SampleFile
 
-__all__ = ["run_cells", "run_cells_in_parallel"]
-
-_PICTURED = 24  # samples that are kept beside their nearest training example
+__all__ = ["Run", "evaluate", "run"]
 
 
-def run_cells(cells: Sequence[Cell], store: Store, device: str, progress: Progress) -> Iterator[Record]:
-    """Run cells one after the other, yielding the record of each."""
-    for cell in cells:
-        progress.cell_started(cell)
-        record = _run_cell(cell, store, device, progress)
-        store.write_record(record)
-        progress.cell_finished(record)
-        yield record
+@dataclass(frozen=True)
+class Run:
+    """What came out of an experiment.
 
-
-def run_cells_in_parallel(
-    cells: Sequence[Cell], request: ExperimentRequest, store: Store, device: str, jobs: int, progress: Progress
-) -> Iterator[Record]:
-    """Run cells in `jobs` processes, each with its share of the processor's cores.
-
-    Cells that share a training stay in one process. Records come in the order in which they are finished.
+    Attributes:
+        plan: What was asked for, and the cells it took.
+        records: The outcome of every cell, in the order of the plan.
+        new: The places of those that were computed now.
+        store: The results folder; None when it was not kept.
     """
-    groups: dict[str, list[Place]] = {}
-    for cell in cells:
-        groups.setdefault(cell.train_key or cell.record_key, []).append(cell.place)
-    threads = max(1, usable_cores() // jobs)
-    context = multiprocessing.get_context("spawn")
-    # However few cells are left to a run that goes on, each has the threads of a full one: they decide the last bits.
-    processes = min(jobs, len(groups))
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_end_with_parent) as pool:
-        futures = [pool.submit(_run_group, request, places, store, device, threads) for places in groups.values()]
-        try:
-            for future in as_completed(futures):
-                for record in future.result():
-                    progress.cell_finished(record)
-                    yield record
-        except BrokenProcessPool as error:
-            raise StoreError(
-                f"One of the {jobs} processes was ended from outside (is memory short?). What is finished is stored: "
-                "run the same command again, with fewer --jobs."
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+
+    plan: Plan
+    records: tuple[Record, ...]
+    new: frozenset[Place]
+    store: Store | None
+
+    @property
+    def protocol(self) -> Protocol:
+        """The protocol."""
+        return self.plan.request.protocol
+
+    @property
+    def unavailable(self) -> tuple[UnavailableDataset, ...]:
+        """Data sets that were asked for and are not here."""
+        return self.plan.unavailable
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every cell is done and all data were here."""
+        return not self.unavailable and all(record.status == "done" for record in self.records)
 
 
-def _end_with_parent() -> None:
-    """In a worker: end when the parent is killed, lest orphans go on beside the run that is started next."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
+def run(
+    protocol: str | Path | Protocol = "digits",
+    *,
+    models: Sequence[Any] = (),
+    datasets: Sequence[Any] = (),
+    metrics: Sequence[Any] = (),
+    seeds: int | Iterable[int] = 1,
+    results: str | Path | None = "ganbench-results",
+    device: str = "auto",
+    jobs: int | None = None,
+    fresh: bool = False,
+    data_root: str | Path | None = None,
+    download: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Train, sample and score models on data sets by a protocol.
 
+    Args:
+        protocol: Name, path of a TOML file, or a protocol.
+        models: Specs, model classes, functions ``f(n, generator)`` or arrays of samples; the protocol's own by default.
+        datasets: Names, paths, data sets or arrays of examples; the protocol's own by default.
+        metrics: Specs or metric classes, besides the protocol's.
+        seeds: How many base seeds, from 0; or which.
+        results: The results folder, in which whatever is stored is used; None keeps nothing.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        jobs: Cells at a time, each in a process of its own; the protocol's choice by default. Models, data and metrics
+            that are in memory run in this process.
+        fresh: Compute everything again, whatever is stored.
+        data_root: Where data sets lie; GANBENCH_DATA or the user's cache by default.
+        download: Fetch data that are missing and can be fetched.
+        progress: A listener.
 
-def _wait_for_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _run_group(
-    request: ExperimentRequest, places: Sequence[Place], store: Store, device: str, threads: int
-) -> list[Record]:
-    """In a worker: plan again (arrays are not sent between processes) and run the cells of the given places."""
-    import torch
-
-    torch.set_num_threads(threads)
-    datasets, specs = tuple({place[0] for place in places}), tuple({place[1] for place in places})
-    needed = replace(request, datasets=datasets, models=specs)  # no other data set is loaded
-    cells = [cell for cell in plan_cells(needed) if cell.place in places]
-    return list(run_cells(cells, store, device, Silence()))
-
-
-def _run_cell(cell: Cell, store: Store, device: str, progress: Progress) -> Record:
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    try:
-        outcome = _measure(cell, store, device, progress)
-    except UserError as error:
-        outcome = {"status": "failed", "reason": str(error)}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a failure of any kind is a row, with its traceback
-        outcome = {
-            "status": "failed",
-            "reason": f"{type(error).__name__}: {error}",
-            "traceback": traceback.format_exc(),
-        }
-    timing = {"started": started, **outcome.pop("timing", {})}
-    return Record(
-        key=cell.record_key,
-        protocol=cell.protocol.name,
-        protocol_fingerprint=cell.protocol.fingerprint(cell.plan),
-        model=cell.model.name,
-        model_spec=cell.model.spec,
-        hyperparameters=cell.hyperparameters,
-        dataset=cell.plan.name,
-        dataset_checksum=cell.dataset.checksum if cell.dataset else "",
-        fold=cell.fold,
-        seed=cell.seed,
-        provenance=collect_provenance(device),
-        timing=timing,
-        **outcome,
+    Raises:
+        UsageError: What is asked for does not exist or does not fit together; nothing has been run then.
+        DataError: A file of the user's cannot be used.
+        StoreError: The results folder cannot be used.
+    """
+    request = Request(
+        protocol=protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol)),
+        models=_as_text(models),
+        datasets=_as_text(datasets),
+        metrics=_as_text(metrics),
+        seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
+        data_root=None if data_root is None else str(data_root),
+        download=download,
     )
+    listener = progress or Silence()
+    if results is not None:
+        return _run_in(request, Store(Path(results)), device, jobs, fresh, listener, kept=True)
+    with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
+        return _run_in(request, Store(Path(folder)), device, jobs, fresh, listener, kept=False)
 
 
-def _measure(cell: Cell, store: Store, device: str, progress: Progress) -> dict[str, Any]:
-    if cell.split is None or cell.dataset is None:
-        raise DataError(cell.problem)
-    timing: dict[str, float] = {}
-    samples, training = _samples(cell, store, device, progress, timing)
-    progress.step_started("score")
-    begun = time.monotonic()
-    scores = _score(cell, samples, device) if cell.plan.likelihood else {}
-    neighbors = _neighbors(cell, samples, store, device)
-    timing["score_seconds"] = time.monotonic() - begun
-    return {
-        "status": "done",
-        "n_samples": len(samples),
-        "samples_sha256": hashlib.sha256(samples.tobytes()).hexdigest(),
-        "likelihood": scores,
-        "nearest_neighbors": neighbors,
-        "training": training,
-        "timing": timing,
-    }
+def evaluate(
+    samples: Any,
+    dataset: str | Path | Dataset | Any,
+    *,
+    protocol: str | Path | Protocol | None = None,
+    metrics: Sequence[Any] = (),
+    seeds: int | Iterable[int] = 1,
+    results: str | Path | None = None,
+    device: str = "auto",
+    fresh: bool = False,
+    data_root: str | Path | None = None,
+    download: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Score samples, or a model, on a data set.
 
+    Args:
+        samples: An array or tensor `[n, *event_shape]`, a file of one, a model's spec, a model class or a function.
+        dataset: A name, a path, a `Dataset`, or an array of examples (which is cut by `Dataset.from_arrays`).
+        protocol: The first that has the data set by default.
+        metrics: See `run`, as the other arguments.
+        seeds: How many, or which.
+        results: The results folder; nothing is kept by default.
+        device: The device.
+        fresh: Compute everything again.
+        data_root: Where data sets lie.
+        download: Fetch data that are missing.
+        progress: A listener.
 
-def _samples(
-    cell: Cell, store: Store, device: str, progress: Progress, timing: dict[str, float]
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """The samples of a cell, from the store, from their file or from the trained model, and how it was trained."""
-    if cell.model.is_sample_file:
-        return _samples_of_file(cell), {}
-    trained = train_model(cell, store, device, progress)
-    training = {"epochs": trained.epochs, "metrics": trained.metrics, "provenance": trained.provenance}
-    timing["train_seconds"] = trained.seconds
-    stored = store.read_arrays("samples", cell.samples_key)
-    if stored is None:
-        progress.step_started("sample")
-        begun = time.monotonic()
-        stored = {"samples": _draw(cell, trained, device)}
-        timing["sample_seconds"] = time.monotonic() - begun
-        store.write_arrays("samples", cell.samples_key, **stored)
-    return stored["samples"], training
-
-
-def _samples_of_file(cell: Cell) -> np.ndarray:
-    from ganbench.datasets.files import read_array_file
-
-    arrays = read_array_file(cell.model.source_file)
-    name = "samples" if "samples" in arrays else next(iter(arrays))
-    if len(arrays) > 1 and name != "samples":
-        raise DataError(
-            f"{cell.model.target} holds {len(arrays)} arrays ({', '.join(arrays)}); name one of them 'samples'."
-        )
-    return _checked(cell, arrays[name])
-
-
-def _draw(cell: Cell, trained: TrainedModel, device: str) -> np.ndarray:
-    generator = torch_generator(cell.seed_for("sample"), device)
-    samples = trained.model.sample(cell.protocol.n_samples, generator=generator)
-    if not hasattr(samples, "detach"):
-        raise ModelError(f"{cell.model.spec!r}: sample returned {type(samples).__name__}; expected a torch.Tensor.")
-    checked = _checked(cell, samples.detach().cpu().numpy())
-    if len(checked) != cell.protocol.n_samples:
-        raise ModelError(f"{cell.model.spec!r}: sample({cell.protocol.n_samples}) returned {len(checked)} samples.")
-    return checked
-
-
-def _checked(cell: Cell, samples: np.ndarray) -> np.ndarray:
-    if cell.dataset is None:
-        raise DataError(cell.problem)
-    shape, value_range = cell.dataset.event_shape, cell.dataset.value_range
-    return check_samples(samples, event_shape=shape, value_range=value_range, origin=cell.model.spec)
-
-
-def _score(cell: Cell, samples: np.ndarray, device: str) -> dict[str, Any]:
-    if cell.split is None:
-        raise DataError(cell.problem)
-    limit = cell.plan.validation_limit or len(cell.split.valid)
-    scores = evaluate_samples(
-        generated=samples,
-        valid=cell.split.valid[:limit],
-        test=cell.split.test,
-        grid=cell.plan.bandwidth_grid or cell.protocol.bandwidth_grid,
-        refinement_steps=cell.protocol.refinement_steps,
+    Raises:
+        UserError: See `run`.
+    """
+    if protocol is None:
+        protocol = protocol_with(dataset)
+    return run(
+        protocol,
+        models=[samples],
+        datasets=[dataset],
+        metrics=metrics,
+        seeds=seeds,
+        results=results,
         device=device,
+        jobs=1,
+        fresh=fresh,
+        data_root=data_root,
+        download=download,
+        progress=progress,
     )
-    return {name: as_dict(likelihood) for name, likelihood in scores.items()}
 
 
-def _neighbors(cell: Cell, samples: np.ndarray, store: Store, device: str) -> dict[str, Any]:
-    """Distances to the nearest training example, of samples and of test examples; some pairs are kept for a picture."""
-    if cell.split is None:
-        raise DataError(cell.problem)
-    n, train = cell.protocol.n_neighbor_samples, cell.split.train
-    summary, distances, indices = nearest_neighbor_distances(generated=samples[:n], train=train, device=device)
-    test, _, _ = nearest_neighbor_distances(generated=cell.split.test[:n], train=train, device=device)
-    pictured = min(_PICTURED, len(indices))
-    store.write_arrays(
-        "neighbors",
-        cell.record_key,
-        generated=samples[:pictured],
-        nearest=train[indices[:pictured]],
-        distances=distances[:pictured],
-    )
-    return {"generated": as_dict(summary), "test": as_dict(test)}
+def protocol_with(dataset: Any) -> Protocol:
+    """The first protocol that has a data set; the digits' for any other."""
+    protocols = [load_protocol(name) for name in protocol_names()]
+    has = (p for p in protocols if isinstance(dataset, str) and p.dataset_plan(dataset) is not None)
+    return next(has, load_protocol("digits"))
+
+
+def _as_text(things: Sequence[Any]) -> tuple[Any, ...]:
+    if isinstance(things, str | Path):
+        things = [things]
+    return tuple(str(thing) if isinstance(thing, Path) else thing for thing in things)
+
+
+def _run_in(
+    request: Request, store: Store, device: str, jobs: int | None, fresh: bool, progress: Progress, *, kept: bool
+) -> Run:
+    plan = make_plan(request)
+    stored = {} if fresh else plan.stored(store)
+    pending = [cell for cell in plan.cells if cell.place not in stored]
+    progress.planned(plan, pending)
+    try:
+        if pending:
+            stored |= _compute(pending, request, store, device, jobs, fresh, progress)
+    finally:
+        progress.finished()
+    records = tuple(stored[cell.place] for cell in plan.cells)
+    return Run(plan, records, frozenset(cell.place for cell in pending), store if kept else None)
+
+
+def _compute(
+    pending: list[Cell], request: Request, store: Store, device: str, jobs: int | None, fresh: bool, progress: Progress
+) -> dict[Place, Record]:
+    """Run cells, after a look at whether they can be run at all."""
+    from ganbench.runtime.device import resolve_device, usable_cores
+
+    resolved = resolve_device(device)
+    examine(pending, resolved)
+    store.prepare()
+    store.write_protocol(request.protocol)
+    if fresh:
+        for cell in pending:
+            store.remove(cell.train_key, cell.samples_key)
+            store.record_path(cell.protocol.name, cell.place).unlink(missing_ok=True)
+    if jobs is None:
+        jobs = (
+            max(1, usable_cores() // request.protocol.threads) if request.protocol.threads and resolved == "cpu" else 1
+        )
+    executor: Executor = Processes(request, jobs) if jobs > 1 and not request.is_in_memory else Serial()
+    return {record.place: record for record in executor(units_of(pending), store, resolved, progress)}
+
+
+def examine(cells: Sequence[Cell], device: str) -> None:
+    """Construct every model once and read every file of samples, so that mistakes show before anything is run.
+
+    Raises:
+        UsageError: A hyper-parameter is refused.
+        ModelError: A model cannot be imported or breaks the contract.
+        SampleError: Samples do not fit the data.
+    """
+    from ganbench.experiment.cell import checked_samples
+
+    seen: set[tuple[str, str]] = set()
+    for cell in cells:
+        if (cell.place.model, cell.place.dataset) in seen:
+            continue
+        seen.add((cell.place.model, cell.place.dataset))
+        if isinstance(cell.model, SampleFile | SampleArray):
+            checked_samples(cell, cell.model.read())
+        else:
+            cell.model.load()
+            with contextlib.suppress(ModelError):  # not the arguments' fault, so a row of its own when its turn comes
+                cell.model.build(cell.dataset.event_shape, device, cell.variant.hyperparameters)

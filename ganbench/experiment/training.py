@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,10 @@ from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
 from ganbench.records.provenance import collect_provenance
 from ganbench.records.store import Store
+from ganbench.registry.models import ModelObject, ModelSource
+from ganbench.registry.user_files import calling_user_code
 from ganbench.runtime.seeding import torch_generator
+from ganbench.runtime.surroundings import storable_state, unchanged_surroundings
 
 __all__ = ["TrainedModel", "train_model"]
 
@@ -50,9 +53,9 @@ def train_model(cell: Cell, store: Store, device: str, progress: Progress) -> Tr
     """
     import torch
 
-    if cell.split is None or cell.dataset is None:
-        raise ModelError(cell.problem)
-    model = cell.model.build(cell.dataset.event_shape, device, cell.hyperparameters)
+    if not isinstance(cell.model, ModelSource | ModelObject):
+        raise ModelError(f"{cell.variant.label!r} are samples; there is nothing to train.")
+    model = cell.model.build(cell.dataset.event_shape, device, cell.variant.hyperparameters)
     generator = torch_generator(cell.seed_for("train"), device)
     state = store.read_checkpoint(cell.train_key, device)
     if state is None:
@@ -61,7 +64,8 @@ def train_model(cell: Cell, store: Store, device: str, progress: Progress) -> Tr
         _restore(model, generator, state, cell, store)
     if not state["complete"]:
         train = torch.from_numpy(cell.split.train).to(device)
-        state = _run_epochs(model, train, generator, state, cell, store, progress)
+        with calling_user_code(), unchanged_surroundings(train, cell.variant.label):
+            state = _run_epochs(model, train, generator, state, cell, store, progress)
     return TrainedModel(model, state["epochs"], state["metrics"], state["seconds"], state["provenance"])
 
 
@@ -79,7 +83,7 @@ def _restore(model: Any, generator: Any, state: dict[str, Any], cell: Cell, stor
     except Exception as error:
         path = store.checkpoint_path(cell.train_key)
         raise StoreError(
-            f"The checkpoint {path} does not fit {cell.model.spec!r} ({type(error).__name__}: {error}). "
+            f"The checkpoint {path} does not fit {cell.variant.label!r} ({type(error).__name__}: {error}). "
             "Delete it to train again from the start."
         ) from error
 
@@ -91,7 +95,7 @@ def _run_epochs(
     total = getattr(model, "total_epochs", None)
     begun = saved = time.monotonic()
     before = state["seconds"]
-    for metrics in model.fit(train, generator=generator):
+    for metrics in _epochs(model, train, generator, cell):
         state = {**state, "epochs": state["epochs"] + 1, "metrics": _checked(metrics, cell, state["epochs"] + 1)}
         progress.epoch_finished(state["epochs"], total, state["metrics"])
         if time.monotonic() - saved >= CHECKPOINT_SECONDS:
@@ -103,16 +107,32 @@ def _run_epochs(
     return state
 
 
+def _epochs(model: Any, train: Any, generator: Any, cell: Cell) -> Iterator[Mapping[str, float]]:
+    epochs = model.fit(train, generator=generator)
+    if not isinstance(epochs, Iterator):
+        raise ModelError(
+            f"{cell.variant.label!r}: fit returned {type(epochs).__name__}; it must be a generator that yields the "
+            "metrics of every epoch, as in `yield {'loss': 0.1}`."
+        )
+    return epochs
+
+
 def _checked(metrics: Mapping[str, float], cell: Cell, epoch: int) -> dict[str, float]:
+    if not isinstance(metrics, Mapping):
+        raise ModelError(
+            f"{cell.variant.label!r}: fit yielded {type(metrics).__name__} after epoch {epoch}; expected a mapping of "
+            "named numbers, as in `yield {'loss': 0.1}`."
+        )
     values = {str(name): float(value) for name, value in metrics.items()}
     for name, value in values.items():
         if not math.isfinite(value):
             raise ModelError(
-                f"{cell.model.spec!r} diverged: {name} is {value} after epoch {epoch}. Lower its learning rate."
+                f"{cell.variant.label!r} diverged: {name} is {value} after epoch {epoch}. Lower its learning rate."
             )
     return values
 
 
 def _save(model: Any, generator: Any, state: dict[str, Any], cell: Cell, store: Store) -> None:
-    content = {**state, "format": CHECKPOINT_FORMAT, "model": model.state_dict(), "generator": generator.get_state()}
+    model_state = storable_state(model.state_dict(), cell.variant.label)
+    content = {**state, "format": CHECKPOINT_FORMAT, "model": model_state, "generator": generator.get_state()}
     store.write_checkpoint(cell.train_key, content)

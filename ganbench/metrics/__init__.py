@@ -1,29 +1,62 @@
-"""Metrics: pure functions of tensors, without input or output and without models."""
+"""Metrics: pure functions of tensors, without input or output and without models.
+
+`ganbench.metrics.metric` is the contract, `parzen` and `nearest_neighbors` are the first that keep it. The names below
+are public; what needs torch is loaded when first used.
+"""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ganbench.metrics._kernels.neighbors import nearest_neighbors
+    from ganbench.metrics._kernels.parzen import effective_kernels, parzen_log_density
+    from ganbench.metrics.metric import Curve, Finding, Labels, Metric, MetricResult, Value
+    from ganbench.metrics.parzen import PAPER_GRID, BandwidthSelection, refine_bandwidth, select_bandwidth
+    from ganbench.metrics.standard_error import MeanWithError, mean_with_error
 
 _HOME = {
-    "PAPER_GRID": "ganbench.metrics._kernels.parzen",
-    "BandwidthSelection": "ganbench.metrics._kernels.parzen",
-    "MeanWithError": "ganbench.metrics.standard_error",
-    "effective_kernels": "ganbench.metrics._kernels.parzen",
-    "mean_with_error": "ganbench.metrics.standard_error",
-    "nearest_neighbors": "ganbench.metrics._kernels.neighbors",
-    "parzen_log_density": "ganbench.metrics._kernels.parzen",
-    "refine_bandwidth": "ganbench.metrics._kernels.parzen",
-    "select_bandwidth": "ganbench.metrics._kernels.parzen",
+    "PAPER_GRID": "parzen",
+    "BandwidthSelection": "parzen",
+    "Curve": "metric",
+    "Finding": "metric",
+    "Labels": "metric",
+    "MeanWithError": "standard_error",
+    "Metric": "metric",
+    "MetricResult": "metric",
+    "Value": "metric",
+    "effective_kernels": "_kernels.parzen",
+    "mean_with_error": "standard_error",
+    "nearest_neighbors": "_kernels.neighbors",
+    "parzen_log_density": "_kernels.parzen",
+    "refine_bandwidth": "parzen",
+    "select_bandwidth": "parzen",
 }
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "PAPER_GRID",
+    "BandwidthSelection",
+    "Curve",
+    "Finding",
+    "Labels",
+    "MeanWithError",
+    "Metric",
+    "MetricResult",
+    "Value",
+    "effective_kernels",
+    "mean_with_error",
+    "nearest_neighbors",
+    "parzen_log_density",
+    "refine_bandwidth",
+    "select_bandwidth",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'ganbench.metrics' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -25,6 +25,7 @@ class MeanWithError:
         mean: The sample mean.
         standard_error: Population standard deviation over sqrt(n): the convention of the source for examples, and of
             the evaluations that followed it for folds. Too small by sqrt((n - 1) / n), which matters for five folds.
+            NaN for a single value.
         standard_error_unbiased: The same with n - 1 in the variance; NaN for a single value.
         across: "examples", "folds" or "seeds".
         n: Number of values.
@@ -56,4 +57,5 @@ def mean_with_error(values: np.ndarray, *, across: str) -> MeanWithError:
     n = len(values)
     deviation = float(values.std())
     unbiased = deviation / math.sqrt(n - 1) if n > 1 else math.nan
-    return MeanWithError(float(values.mean()), deviation / math.sqrt(n), unbiased, across, n)
+    biased = deviation / math.sqrt(n) if n > 1 else math.nan
+    return MeanWithError(float(values.mean()), biased, unbiased, across, n)

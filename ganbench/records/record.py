@@ -1,86 +1,170 @@
-"""The record of a cell.
+"""Records: the immutable outcome of a cell, its scores by metric or the reason why there are none.
 
-A record is what one cell (model, data set, fold, seed) of a protocol came to: numbers and where they come from, or the
-reason why there are none. It is validated when built and never changed.
+A record is strict JSON (`ganbench/records/record.schema.json`), validated when it is built and when it is read.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta
 
 from ganbench.errors import StoreError
+from ganbench.metrics.metric import Curve, Finding, Value
+from ganbench.records.history import upgrade
+from ganbench.schema import convert
 
-__all__ = ["SCHEMA_VERSION", "Place", "Record", "read_record"]
+__all__ = ["DataRef", "ModelRef", "Place", "Record", "SamplesRef", "Score", "Timing", "Training", "read_record"]
 
-NO_FOLD = "all"
-"""In place of a fold, where the data set could not be loaded and nobody knows its folds."""
+# History of the format. A reader refuses a newer version by name and upgrades an older one (`records/history.py`).
+#   1: log-likelihood and neighbour distances as mappings of their own.
+#   2: scores by metric, typed, each with the key of what it depends on; keys of the steps; what the model depends on.
+SCHEMA_VERSION = 2
 
-# History of the format. A reader refuses a newer version by name.
-#   1: first format.
-SCHEMA_VERSION = 1
-
-Place = tuple[str, str, str, int]
-"""Data set, model, fold and seed: what tells the cells of a protocol apart."""
-
-_STATUSES = ("done", "failed")
+Sha256 = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
 
 
-@dataclass(frozen=True)
-class Record:
+class Place(NamedTuple):
+    """What tells the cells of a protocol apart, in the words that name their files."""
+
+    dataset: str
+    model: str
+    fold: str
+    seed: int
+
+
+class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A part of a record."""
+
+
+class DataRef(_Struct, frozen=True):
+    """A data set: its name, the sha256 of its source data, and what tells it apart from others of that name."""
+
+    name: str
+    checksum: Sha256 = ""
+    mark: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Name and mark."""
+        return f"{self.name}@{self.mark}" if self.mark else self.name
+
+
+class ModelRef(_Struct, frozen=True):
+    """A model as it was configured.
+
+    Attributes:
+        name: Short name.
+        spec: The name and the settings that differ from the preset's.
+        hyperparameters: Preset and settings.
+        preset: Name of the preset; empty where there is none.
+        mark: What tells it apart from others of the same spec; empty for installed models.
+        depends_on: Hashes of the sources and files that its training depends on, by name.
+    """
+
+    name: str
+    spec: str
+    hyperparameters: dict[str, Any] = {}
+    preset: str = ""
+    mark: str = ""
+    depends_on: dict[str, str] = {}
+
+    @property
+    def identity(self) -> str:
+        """Spec and mark."""
+        return f"{self.spec}@{self.mark}" if self.mark else self.spec
+
+
+class SamplesRef(_Struct, frozen=True):
+    """The samples that were scored: how many, the sha256 of their float32 numbers, and the key of their file."""
+
+    n: int
+    sha256: Sha256
+    key: str = ""
+
+
+class Score(_Struct, frozen=True):
+    """What one metric says, and what it depends on.
+
+    Attributes:
+        metric: Its name.
+        version: Its version.
+        settings: All its settings.
+        key: sha256 over the metric, its settings and source, the samples and the data it was given.
+        values: Named values; the first is the one that a table shows.
+        curves: Named curves.
+        findings: What limits the trust in the values.
+    """
+
+    metric: str
+    version: int
+    settings: dict[str, Any]
+    key: str
+    values: dict[str, Value]
+    curves: dict[str, Curve] = {}
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """The name of the value that a table shows."""
+        return next(iter(self.values))
+
+
+class Training(_Struct, frozen=True):
+    """How the model was trained: epochs, the metrics of the last one, seconds, and where it began."""
+
+    epochs: int = 0
+    metrics: dict[str, float] = {}
+    seconds: float = 0.0
+    provenance: dict[str, Any] = {}
+
+
+class Timing(_Struct, frozen=True):
+    """When and how long, in seconds: with provenance the only part in which two equal runs differ."""
+
+    started: str = ""
+    train_seconds: float | None = None
+    sample_seconds: float | None = None
+    score_seconds: dict[str, float] = {}
+
+
+class Record(_Struct, frozen=True, kw_only=True):
     """The outcome of a cell.
 
     Attributes:
-        key: sha256 of everything the outcome depends on: the cell is run again when it no longer agrees.
+        schema_version: Version of this format.
         protocol: Name of the protocol.
-        protocol_fingerprint: sha256 of what decides a number in it.
-        model: Short name of the model.
-        model_spec: The spec with its settings.
-        hyperparameters: Preset and settings as they were used.
-        dataset: Name of the data set.
-        dataset_checksum: sha256 of its source data; empty where it could not be loaded.
+        dataset: The data set.
+        model: The model.
         fold: Name of the split.
         seed: Base seed.
         status: "done" or "failed".
         reason: Why it failed; empty otherwise.
         traceback: Of a failure that is not the user's; empty otherwise.
-        n_samples: Number of samples scored.
-        samples_sha256: Of the float32 samples.
-        likelihood: `ganbench.evaluation.Likelihood` as a mapping, for "grid" and "refined"; empty where there is none.
-        nearest_neighbors: `NeighborDistances` of "generated" samples and, for comparison, of "test" examples.
-        training: Number of epochs and the metrics of the last.
+        samples: The samples; None where there are none.
+        scores: One for each metric.
+        training: How the model was trained; None for samples that came from elsewhere.
+        timing: When and how long.
         provenance: Versions, device, code; see `ganbench.records.provenance`.
-        timing: When and how long, in seconds: the only part in which two equal runs differ.
-        schema_version: Version of this format.
     """
 
-    key: str
+    schema_version: Literal[2] = SCHEMA_VERSION
     protocol: str
-    protocol_fingerprint: str
-    model: str
-    model_spec: str
-    hyperparameters: Mapping[str, Any]
-    dataset: str
-    dataset_checksum: str
+    dataset: DataRef
+    model: ModelRef
     fold: str
     seed: int
-    status: str
+    status: Literal["done", "failed"]
     reason: str = ""
     traceback: str = ""
-    n_samples: int = 0
-    samples_sha256: str = ""
-    likelihood: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    nearest_neighbors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    training: Mapping[str, Any] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    timing: Mapping[str, Any] = field(default_factory=dict)
-    schema_version: int = SCHEMA_VERSION
+    samples: SamplesRef | None = None
+    scores: tuple[Score, ...] = ()
+    training: Training | None = None
+    timing: Timing = Timing()
+    provenance: dict[str, Any] = {}
 
     def __post_init__(self) -> None:
-        if self.status not in _STATUSES:
-            raise ValueError(f"status must be one of {_STATUSES}; got {self.status!r}")
         if (self.status == "failed") != bool(self.reason):
             raise ValueError(
                 f"a record has a reason exactly when it failed; status {self.status!r}, reason {self.reason!r}"
@@ -89,29 +173,35 @@ class Record:
     @property
     def place(self) -> Place:
         """The cell that this is the outcome of."""
-        return (self.dataset, self.model_spec, self.fold, self.seed)
+        return Place(self.dataset.identity, self.model.identity, self.fold, self.seed)
+
+    def score(self, metric: str) -> Score | None:
+        """The score of a metric, by its name; the first if there are several with different settings."""
+        return next((score for score in self.scores if score.metric == metric), None)
 
     def to_json(self) -> str:
         """The record as strict JSON with sorted keys, lists of numbers on one line."""
-        return json.dumps(asdict(self), sort_keys=True, allow_nan=False, indent=None, separators=(", ", ": ")) + "\n"
+        content = msgspec.to_builtins(self)
+        return msgspec.json.encode({"schema_version": self.schema_version, **content}, order="sorted").decode() + "\n"
 
 
-def read_record(text: str, origin: str) -> Record:
-    """Read a record from JSON.
+def read_record(text: str | bytes, origin: str) -> Record:
+    """Read a record from JSON; older formats are upgraded.
 
     Raises:
         StoreError: It is not a record, or of a version that this ganbench does not know.
     """
     try:
-        content = json.loads(text)
+        content = msgspec.json.decode(text)
         version = content["schema_version"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{origin} is not a record ({error}). Move it away and run again.") from error
-    if version != SCHEMA_VERSION:
+    except (msgspec.DecodeError, KeyError, TypeError, RecursionError, UnicodeDecodeError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise StoreError(f"{origin} is not a record ({problem}). Move it away and run again.") from error
+    if version not in (1, SCHEMA_VERSION):
         raise StoreError(
-            f"{origin} has record format {version}; this ganbench reads {SCHEMA_VERSION}. Use another version."
+            f"{origin} has record format {version!r}; this ganbench reads 1 and {SCHEMA_VERSION}. Use another version."
         )
     try:
-        return Record(**{f.name: content.pop(f.name) for f in fields(Record)}, **content)
-    except (KeyError, TypeError, ValueError) as error:
+        return convert(upgrade(content) if version == 1 else content, Record)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{origin} is not a valid record ({error}). Move it away and run again.") from error

@@ -3,36 +3,45 @@
 Layout::
 
     records/<protocol>/<dataset>/<model>/<fold>-seed<seed>.json   one record a cell
-    samples/<key>.npz                                             samples
-    neighbors/<key>.npz                                           some samples and their nearest training examples
+    samples/<key>.npz                                             samples, and how their model was trained
     checkpoints/<key>.pt                                          training state, in progress or complete
+    locks/<key>.lock                                              who is computing a cell
+    protocols/<name>.json                                         the protocols of the records
     tables/, sheets/                                              what reports make of the records
+
+Several runs may work in one folder: each locks the cells that it computes, and nothing else.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
+import os
+import socket
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from ganbench.errors import StoreError
-from ganbench.files import UNFINISHED, file_name, write_atomically
-from ganbench.records.record import NO_FOLD, Record, read_record
+from ganbench.files import UNFINISHED, content_key, file_name, write_atomically
+from ganbench.protocols import Protocol
+from ganbench.records.record import Place, Record, Training, read_record
+from ganbench.schema import convert
 
-__all__ = ["Store"]
+__all__ = ["Busy", "Store"]
+
+_OLD = 24 * 3600.0  # seconds; an unfinished file of that age belongs to no run that goes on
 
 
-_FOLDERS = ("records", "samples", "neighbors", "checkpoints", "tables", "sheets")
-
-
-def _says_no_data(path: Path) -> bool:
-    return path.name.startswith(f"{NO_FOLD}-seed")
+class Busy(Exception):
+    """Another process holds a lock; the text says which."""
 
 
 @dataclass(frozen=True)
@@ -42,59 +51,61 @@ class Store:
     root: Path
 
     def prepare(self) -> None:
-        """Make the folder and see that files can be written to it.
+        """Make the folder, see that files can be written to it, and remove what killed runs left unfinished long ago.
 
         Raises:
             StoreError: They cannot.
         """
-        probe = self.root / ".writable"
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{self.root} is a file. Name a folder by --results.")
+        probe = self.root / f".writable-{os.getpid()}"
         write_atomically(probe, b"")
         probe.unlink(missing_ok=True)
-
-    def _remove_leftovers(self) -> None:
-        """Remove the unfinished files of killed runs; without the lock they might be those of a run that goes on."""
-        for folder in _FOLDERS:
-            for leftover in self.root.glob(f"{folder}/**/{UNFINISHED}*"):
-                leftover.unlink(missing_ok=True)
+        for leftover in self.root.rglob(f"{UNFINISHED}*"):
+            with contextlib.suppress(FileNotFoundError):  # another run may tidy up at the same time
+                if time.time() - leftover.stat().st_mtime > _OLD:
+                    leftover.unlink()
 
     @contextlib.contextmanager
-    def exclusively(self) -> Iterator[None]:
-        """Hold the folder for one run at a time; the lock goes with the process, however it ends.
+    def lock(self, key: str, *, wait: bool) -> Iterator[None]:
+        """Hold what a key stands for, for one process at a time; the lock goes with the process, however it ends.
 
-        Whatever a killed run left unfinished is removed.
+        Args:
+            key: What is locked.
+            wait: Whether to wait for another process that holds it.
 
         Raises:
-            StoreError: Another process holds it.
+            Busy: Another process holds it, and `wait` is false.
+            StoreError: The file system has no locks.
         """
-        try:
-            import fcntl
-        except ImportError:  # no advisory locks on this system
-            yield
-            return
-        with open(self.root / ".lock", "a", encoding="ascii") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise StoreError(
-                    f"Another run is using {self.root}. Wait for it, or choose another --results."
-                ) from error
-            self._remove_leftovers()
-            yield
+        from filelock import FileLock, Timeout
 
-    def record_path(self, protocol: str, dataset: str, model_spec: str, fold: str, seed: int) -> Path:
+        path = self.root / "locks" / f"{key[:24]}.lock"
+        holder = path.with_suffix(".holder")
+        lock = FileLock(path, timeout=-1 if wait else 0, mode=0o666)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except Timeout as error:
+            raise Busy(_read_holder(holder)) from error
+        except (OSError, NotImplementedError) as error:
+            raise StoreError(
+                f"{path} cannot be locked ({error}). Choose a folder on a file system with locks by --results."
+            ) from error
+        try:
+            write_atomically(holder, f"process {os.getpid()} on {socket.gethostname()}".encode())
+            yield
+        finally:
+            lock.release()
+
+    def record_path(self, protocol: str, place: Place) -> Path:
         """Where the record of a cell lies."""
-        parts = (file_name(protocol), file_name(dataset), file_name(model_spec))
-        return self.root.joinpath("records", *parts, f"{file_name(fold)}-seed{seed}.json")
+        parts = (file_name(protocol), file_name(place.dataset), file_name(place.model))
+        return self.root.joinpath("records", *parts, f"{file_name(place.fold)}-seed{place.seed}.json")
 
     def write_record(self, record: Record) -> None:
-        """Store a record in its place, over an earlier one of the same cell.
-
-        The first record of a fold takes the place of the one that says that the data could not be loaded.
-        """
-        cell = (record.protocol, record.dataset, record.model_spec)
-        write_atomically(self.record_path(*cell, record.fold, record.seed), record.to_json().encode())
-        if record.fold != NO_FOLD:
-            self.record_path(*cell, NO_FOLD, record.seed).unlink(missing_ok=True)
+        """Store a record in its place, over an earlier one of the same cell."""
+        write_atomically(self.record_path(record.protocol, record.place), record.to_json().encode())
 
     def read_record(self, path: Path) -> Record | None:
         """The record at `path`, or None where there is none.
@@ -103,24 +114,46 @@ class Store:
             StoreError: The file is no record.
         """
         try:
-            return read_record(path.read_text(encoding="utf-8"), str(path))
-        except FileNotFoundError:
+            return read_record(path.read_bytes(), str(path))
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise StoreError(f"{path} cannot be read: {error}.") from error
 
-    def records(self, protocol: str | None = None) -> Iterator[Record]:
-        """All records, or those of a protocol, in the order of their paths.
+    def find_record(self, protocol: str, place: Place) -> Record | None:
+        """The record of a cell, or None where there is none."""
+        return self.read_record(self.record_path(protocol, place))
 
-        What says that the data could not be loaded is left out where there are records from when they could.
-        """
+    def records(self, protocol: str | None = None) -> Iterator[Record]:
+        """All records, or those of a protocol, in the order of their paths; copies in other places do not count."""
         folder = self.root / "records" / (file_name(protocol) if protocol else "")
         for path in sorted(folder.rglob("*.json")):
-            if _says_no_data(path) and not all(map(_says_no_data, path.parent.glob("*.json"))):
-                continue
             record = self.read_record(path)
-            if record is not None:
+            if record is not None and self.record_path(record.protocol, record.place) == path:
                 yield record
+
+    def protocols(self) -> list[str]:
+        """The names of the protocols that have records."""
+        return sorted(path.name for path in (self.root / "records").glob("*") if any(path.rglob("*.json")))
+
+    def write_protocol(self, protocol: Protocol) -> None:
+        """Keep a protocol beside its records, whose file may be elsewhere."""
+        path = self.root / "protocols" / f"{file_name(protocol.name)}.json"
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(protocol), indent=1) + b"\n")
+
+    def read_protocol(self, name: str) -> Protocol | None:
+        """A protocol that was kept, or None.
+
+        Raises:
+            StoreError: The file is no protocol.
+        """
+        path = self.root / "protocols" / f"{file_name(name)}.json"
+        try:
+            return convert(msgspec.json.decode(path.read_bytes()), Protocol)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, msgspec.DecodeError) as error:
+            raise StoreError(f"{path} cannot be read ({error}). Name the protocol's own file by --protocol.") from error
 
     def checkpoint_path(self, key: str) -> Path:
         """Where the training state of a key lies."""
@@ -153,27 +186,51 @@ class Store:
                 "Delete it to train again from the start."
             ) from error
 
-    def array_path(self, folder: str, key: str) -> Path:
-        """Where the arrays of a key lie; the folder is "samples" or "neighbors"."""
-        return self.root / folder / f"{key[:24]}.npz"
+    def remove(self, train_key: str, samples_key: str) -> None:
+        """Forget a training and the samples of it."""
+        for path in (self.checkpoint_path(train_key), self.samples_path(samples_key)):
+            path.unlink(missing_ok=True)
 
-    def write_arrays(self, folder: str, key: str, **arrays: np.ndarray) -> None:
-        """Store named arrays."""
+    def samples_path(self, key: str) -> Path:
+        """Where the samples of a key lie."""
+        return self.root / "samples" / f"{key[:24]}.npz"
+
+    def write_samples(self, key: str, samples: np.ndarray, training: Training | None) -> None:
+        """Store samples, and how their model was trained."""
         buffer = io.BytesIO()
-        np.savez(buffer, **arrays)  # type: ignore[arg-type]
-        write_atomically(self.array_path(folder, key), buffer.getvalue())
+        np.savez(
+            buffer, samples=samples, key=np.array(key), training=np.array(json.dumps(msgspec.to_builtins(training)))
+        )
+        write_atomically(self.samples_path(key), buffer.getvalue())
 
-    def read_arrays(self, folder: str, key: str) -> dict[str, np.ndarray] | None:
-        """The stored arrays of a key, or None where there are none.
+    def read_samples(self, key: str) -> tuple[np.ndarray, Training | None] | None:
+        """The samples of a key and how their model was trained, or None where there are none.
 
         Raises:
-            StoreError: The file is there and cannot be read.
+            StoreError: The file is there and cannot be read, or holds the samples of another key.
         """
-        path = self.array_path(folder, key)
+        path = self.samples_path(key)
+        remedy = "Delete the file to make it again."
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                return dict(archive)
+                content: Mapping[str, np.ndarray] = dict(archive)
+            training = msgspec.json.decode(str(content["training"]), type=Training | None)
         except FileNotFoundError:
             return None
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-            raise StoreError(f"{path} cannot be read ({error}). Delete the file to make it again.") from error
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError) as error:
+            raise StoreError(f"{path} cannot be read ({error}). {remedy}") from error
+        if str(content["key"]) != key:
+            raise StoreError(f"{path} holds the samples of another key. {remedy}")
+        return content["samples"], training
+
+
+def lock_key(*names: str) -> str:
+    """The key of a lock."""
+    return content_key(names)
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "another process"

@@ -1,4 +1,4 @@
-"""Table 1: mean log-likelihoods by Parzen windows, measured beside published, in five formats."""
+"""Table 1: scores measured beside published, in five formats."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ganbench.protocols import Protocol
 from ganbench.records.frame import COLUMNS
@@ -14,10 +14,10 @@ from ganbench.records.frame import COLUMNS
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["FORMATS", "TableFormat", "render_table", "suffix"]
+__all__ = ["FORMATS", "TableFormat", "render_table", "suffix", "with_error"]
 
 TableFormat = Literal["text", "markdown", "latex", "csv", "json"]
-FORMATS: tuple[TableFormat, ...] = ("text", "markdown", "latex", "csv", "json")
+FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
 
 _SUFFIX = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 _TABULATE = {"text": "simple", "markdown": "github", "latex": "latex_raw"}
@@ -25,7 +25,7 @@ _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%#_${}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
 )
-_ACROSS = {"examples": "test examples", "folds": "folds", "seeds": "seeds"}
+_PARZEN = "parzen"
 
 
 def suffix(format: TableFormat) -> str:
@@ -33,23 +33,34 @@ def suffix(format: TableFormat) -> str:
     return _SUFFIX[format]
 
 
-def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, bandwidth: str | None = None) -> str:
-    """Render the frame of `ganbench.records.frame.likelihood_frame`.
+def with_error(value: float, error: float) -> str:
+    """A value to as many places as its standard error has with two significant digits.
 
-    `csv` has the columns of `COLUMNS`; `json` also the unbiased standard errors and the reasons of failures; the others
-    are for reading, with one column for each data set and kind of standard error.
+    >>> with_error(224.96, 1.98), with_error(1909.2, 66.4), with_error(12.3456, 0.0312)
+    ('225.0 ± 2.0', '1909 ± 66', '12.346 ± 0.031')
+    """
+    if not math.isfinite(error) or error <= 0:
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+    places = min(max(1 - math.floor(math.log10(float(f"{error:.1e}"))), 0), 9)
+    return f"{value:.{places}f} ± {error:.{places}f}"
+
+
+def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat) -> str:
+    """Render the frame of `ganbench.records.frame.score_frame`.
+
+    `csv` has the columns of `COLUMNS`; `json` also the unbiased standard errors, warnings and the reasons of failures;
+    the others are for reading, with one column for each data set, metric and kind of standard error.
 
     Args:
         frame: The values.
         protocol: Titles, notes and published values.
         format: The format.
-        bandwidth: Which bandwidth the values were taken at; the protocol's choice unless given.
     """
     if format == "csv":
         return frame[list(COLUMNS)].to_csv(index=False, lineterminator="\n")
     if format == "json":
         return json.dumps(_json_rows(frame), indent=1, allow_nan=False) + "\n"
-    return _readable(frame, protocol, format, bandwidth or protocol.bandwidth_shown)
+    return _readable(frame, protocol, format)
 
 
 def _json_rows(frame: pandas.DataFrame) -> list[dict[str, Any]]:
@@ -62,16 +73,18 @@ def _json_value(value: Any) -> Any:
     return None if pandas.isna(value) else value.item() if hasattr(value, "item") else value
 
 
-def _readable(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, shown: str) -> str:
+def _readable(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat) -> str:
     from tabulate import tabulate
 
-    columns = list(dict.fromkeys(zip(frame["dataset"], frame["standard_error_across"], strict=True)))
+    keys = ("dataset", "metric", "standard_error_across")
+    measured = frame[frame["quantity"] != ""]
+    shown = measured if len(measured) else frame
+    columns = list(dict.fromkeys(zip(*(shown[key] for key in keys), strict=True)))
     heads = ["Model"]
-    for dataset, across in columns:
-        title = _dataset_title(protocol, dataset)
-        heads.append(f"{title}, measured ± SE across {_ACROSS[across]}")
-        if _has_published(frame, dataset):
-            heads.append(f"{title}, published")
+    for dataset, metric, across in columns:
+        heads.append(_head(shown, protocol, dataset, metric, across))
+        if _has_published(frame, dataset, metric):
+            heads.append(f"{_dataset_title(protocol, dataset)}, published")
     rows = [_row(frame, protocol, model, columns) for model in dict.fromkeys(frame["model"])]
     # numbers are strings already: tabulate must not reformat them
     table = tabulate(
@@ -80,20 +93,38 @@ def _readable(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, 
         tablefmt=_TABULATE[format],
         disable_numparse=True,
     )
-    notes = "\n".join(_note(note, format) for note in _notes(frame, protocol, shown))
-    title = f"% {protocol.title}" if format == "latex" else protocol.title
-    return f"{title}\n\n{table}\n\n{notes}\n"
+    notes = "\n".join(_note(note, format) for note in _notes(frame, protocol))
+    title = _title(frame, protocol)
+    return f"{f'% {title}' if format == 'latex' else title}\n\n{table}\n\n{notes}\n"
 
 
-def _row(frame: pandas.DataFrame, protocol: Protocol, model: str, columns: Sequence[tuple[str, str]]) -> list[str]:
+def _title(frame: pandas.DataFrame, protocol: Protocol) -> str:
+    """The protocol's title speaks of its own data sets only."""
+    if all(protocol.dataset_plan(name) for name in frame["dataset"]):
+        return protocol.title
+    return f"Scores by the protocol {protocol.name!r}"
+
+
+def _head(frame: pandas.DataFrame, protocol: Protocol, dataset: str, metric: str, across: str) -> str:
+    title = _dataset_title(protocol, dataset)
+    quantity = frame.loc[(frame["dataset"] == dataset) & (frame["metric"] == metric), "quantity"].iloc[0]
+    what = "measured" if metric == _PARZEN else f"{metric}: {quantity}".removesuffix(": ")
+    return f"{title}, {what} ± SE across {_in_words(across)}" if across else f"{title}, {what}"
+
+
+def _in_words(across: str) -> str:
+    return "test examples" if across == "examples" else across
+
+
+def _row(frame: pandas.DataFrame, protocol: Protocol, model: str, columns: Sequence[tuple[str, str, str]]) -> list[str]:
     cells = [_model_title(protocol, model)]
-    for dataset, across in columns:
-        chosen = frame[
-            (frame["model"] == model) & (frame["dataset"] == dataset) & (frame["standard_error_across"] == across)
-        ]
+    for dataset, metric, across in columns:
+        mine = frame[(frame["model"] == model) & (frame["dataset"] == dataset) & (frame["metric"] == metric)]
+        chosen = mine[mine["standard_error_across"] == across]
+        chosen = chosen if len(chosen) else mine[mine["status"] == "failed"]
         row = chosen.iloc[0] if len(chosen) else None
         cells.append("-" if row is None else _measured(row))
-        if _has_published(frame, dataset):
+        if _has_published(frame, dataset, metric):
             cells.append("-" if row is None else _published(row))
     return cells
 
@@ -101,9 +132,9 @@ def _row(frame: pandas.DataFrame, protocol: Protocol, model: str, columns: Seque
 def _measured(row: Any) -> str:
     if row["status"] == "failed":
         return "failed"
-    edge = " [edge]" if row["at_edge"] else ""
+    marks = "".join(f" [{finding.partition(':')[0]}]" for finding in row["findings"].split("; ") if finding)
     partial = "" if row["status"] == "done" else " [partial]"
-    return f"{row['mean_log_likelihood']:.1f} ± {row['standard_error']:.1f}{edge}{partial}"
+    return f"{with_error(row['value'], row['standard_error'])}{marks}{partial}"
 
 
 def _published(row: Any) -> str:
@@ -112,29 +143,60 @@ def _published(row: Any) -> str:
     return f"{row['published_mean']:g} ± {row['published_standard_error']:g}"
 
 
-def _notes(frame: pandas.DataFrame, protocol: Protocol, shown: str) -> list[str]:
-    where = "refined search between the neighbours of the grid's optimum" if shown == "refined" else "coarse grid"
+def _notes(frame: pandas.DataFrame, protocol: Protocol) -> list[str]:
     done = frame[frame["status"] != "failed"]
-    samples = ", ".join(str(n) for n in sorted(set(done["n_samples"].astype(int))))
-    notes = [
-        f"Mean log-likelihood of test data in nats, by a Gaussian Parzen window on {samples or 'no'} samples; "
-        f"bandwidth chosen on validation data ({where}). "
-        "SE: population standard deviation over the square root of the number."
-    ]
-    folds = frame[frame["standard_error_across"] == "folds"].dropna(subset=["standard_error_unbiased"])
-    if len(folds):
-        values = ", ".join(
-            f"{_model_title(protocol, r['model'])} {r['standard_error_unbiased']:.1f}" for _, r in folds.iterrows()
-        )
-        notes.append(f"SE across folds with n - 1 in the variance: {values}.")
-    if bool(done["at_edge"].astype(bool).any()):
-        notes.append("[edge]: the best bandwidth is the smallest or largest of the grid; the optimum may lie outside.")
+    notes = _notes_on_parzen(done) + _notes_on_errors(frame, protocol)
+    for finding in dict.fromkeys(f for text in done["findings"] for f in text.split("; ") if f):
+        code, _, text = finding.partition(": ")
+        notes.append(f"[{code}]: {text}.")
     for dataset in dict.fromkeys(frame["dataset"]):
-        note = next((p.note for p in protocol.datasets if p.name == dataset), "")
-        notes.extend([f"{_dataset_title(protocol, dataset)}: {note}"] if note else [])
+        plan = protocol.dataset_plan(dataset)
+        notes.extend([f"{_dataset_title(protocol, dataset)}: {plan.note}"] if plan and plan.note else [])
     for _, row in frame[frame["reason"] != ""].drop_duplicates(["model", "dataset"]).iterrows():
         notes.append(f"{_model_title(protocol, row['model'])} on {row['dataset']}, {row['status']}: {row['reason']}")
     return notes
+
+
+def _notes_on_parzen(done: pandas.DataFrame) -> list[str]:
+    parzen = done[done["metric"] == _PARZEN]
+    if not len(parzen):
+        return []
+    grid = parzen["quantity"].str.startswith("grid_").any()
+    where = "coarse grid" if grid else "refined search between the neighbours of the grid's optimum"
+    counts = sorted(set(parzen["n_samples"].astype(int)))
+    if len(counts) == 1:
+        samples = f"{counts[0]} samples"
+    else:  # the estimate grows with their number
+        by_model = parzen.drop_duplicates("model")
+        samples = "different numbers of samples (" + ", ".join(
+            f"{row['model']}: {row['n_samples']}" for _, row in by_model.iterrows()
+        )
+        samples += "), which are not comparable: the estimate grows with their number"
+    return [
+        f"Mean log-likelihood of test data in nats, by a Gaussian Parzen window on {samples}; "
+        f"bandwidth chosen on validation data ({where})."
+    ]
+
+
+def _notes_on_errors(frame: pandas.DataFrame, protocol: Protocol) -> list[str]:
+    across = set(frame["standard_error_across"])
+    notes = []
+    if across & {"examples", "folds"}:
+        notes.append("SE: population standard deviation over the square root of the number.")
+    if "seeds" in across:
+        notes.append("SE across seeds: with n - 1 in the variance.")
+    folds = frame[frame["standard_error_across"] == "folds"].dropna(subset=["standard_error_unbiased"])
+    if len(folds):
+        values = ", ".join(
+            f"{_model_title(protocol, row['model'])} {_two_digits(row['standard_error_unbiased'])}"
+            for _, row in folds.iterrows()
+        )
+        notes.append(f"SE across folds with n - 1 in the variance: {values}.")
+    return notes
+
+
+def _two_digits(error: float) -> str:
+    return with_error(error, error).partition(" ")[0]
 
 
 def _model_title(protocol: Protocol, spec: str) -> str:
@@ -144,11 +206,13 @@ def _model_title(protocol: Protocol, spec: str) -> str:
 
 
 def _dataset_title(protocol: Protocol, name: str) -> str:
-    return next((plan.title or plan.name for plan in protocol.datasets if plan.name == name), name)
+    plan = protocol.dataset_plan(name)
+    return (plan.title or plan.name) if plan else name.partition("@")[0]
 
 
-def _has_published(frame: pandas.DataFrame, dataset: str) -> bool:
-    return bool(frame.loc[frame["dataset"] == dataset, "published_mean"].notna().any())
+def _has_published(frame: pandas.DataFrame, dataset: str, metric: str) -> bool:
+    of_both = (frame["dataset"] == dataset) & (frame["metric"] == metric)
+    return bool(frame.loc[of_both, "published_mean"].notna().any())
 
 
 def _note(text: str, format: TableFormat) -> str:

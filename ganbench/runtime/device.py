@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ganbench.errors import UsageError
@@ -10,7 +12,7 @@ from ganbench.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["PRECISIONS", "resolve_device", "resolve_precision", "usable_cores"]
+__all__ = ["PRECISIONS", "limited_threads", "resolve_device", "resolve_precision", "usable_cores"]
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -20,6 +22,19 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Within it torch computes with so many threads on the CPU; with 0 as many as it had."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def resolve_device(name: str = "auto") -> str:

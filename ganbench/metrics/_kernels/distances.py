@@ -34,7 +34,20 @@ import torch
 from ganbench.errors import UsageError
 from ganbench.runtime.matmul import affine
 
-__all__ = ["DEFAULT_MEMORY", "ERROR_UNITS", "GROUP", "Centred", "NearPairs", "Pairs", "Reference", "as_points"]
+__all__ = [
+    "DEFAULT_MEMORY",
+    "ERROR_UNITS",
+    "GROUP",
+    "Centred",
+    "NearPairs",
+    "Pairs",
+    "Points",
+    "Reference",
+    "as_points",
+]
+
+Points = torch.Tensor | np.ndarray
+"""`[n, d]` numbers, or `[n, ...]`, which are flattened."""
 
 DEFAULT_MEMORY = 256 * 2**20
 """Bytes of working memory beyond the inputs that a metric may use unless told otherwise."""
@@ -52,7 +65,7 @@ _TINY = {torch.float64: 2.0**-1000, torch.float32: 2.0**-100, torch.bfloat16: 2.
 """More than a product can lose by underflow; the units for bfloat16 take operands below 2^-126 for 0."""
 
 
-def as_points(values: torch.Tensor | np.ndarray, role: str) -> torch.Tensor:
+def as_points(values: Points, role: str) -> torch.Tensor:
     """View `[n, ...]` numbers as `[n, d]` floating-point rows, without copying where that is possible.
 
     Raises:

@@ -1,8 +1,8 @@
 """Parzen kernel sums on CUDA in one kernel: distances are made, used and forgotten in registers.
 
-It follows the streaming of `ganbench.metrics._kernels.parzen` over tiles: a running minimum of t for every point, kernel
-sums of all bandwidths relative to it, and the pairs near to it, each point's in slots of its own. Products are plain
-float32 (`input_precision="ieee"`), so that the error bound of `ganbench.metrics._kernels.distances` holds.
+It follows the streaming of `ganbench.metrics._kernels.parzen` over tiles: a running minimum of t for every point,
+kernel sums of all bandwidths relative to it, and the pairs near to it, each point's in slots of its own. Products are
+plain float32 (`input_precision="ieee"`), so that the error bound of `ganbench.metrics._kernels.distances` holds.
 
 The kernel is written in Triton, which torch brings along on CUDA platforms; where it is missing, tiles serve as well.
 """

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 
 from ganbench.errors import UsageError
-from ganbench.metrics._kernels.distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
+from ganbench.metrics._kernels.distances import (
+    DEFAULT_MEMORY,
+    GROUP,
+    Centred,
+    NearPairs,
+    Pairs,
+    Points,
+    Reference,
+    as_points,
+)
 from ganbench.runtime.matmul import full_precision, has_bfloat16_units
 
 __all__ = ["nearest_neighbors"]
@@ -24,8 +32,8 @@ _MANY_DIMENSIONS = 256  # with fewer the products are not what takes the time
 
 @full_precision()
 def nearest_neighbors(
-    queries: torch.Tensor | np.ndarray,
-    reference: torch.Tensor | np.ndarray,
+    queries: Points,
+    reference: Points,
     k: int = 1,
     *,
     max_memory: int = DEFAULT_MEMORY,

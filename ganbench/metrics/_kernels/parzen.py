@@ -1,14 +1,8 @@
-"""The Parzen-window (Gaussian kernel density) log-likelihood and the choice of its bandwidth.
+"""Gaussian kernel sums: the log density of points under kernels at every centre, and how many kernels carry it.
 
     log p(x) = log (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) - (d/2) log(2 pi s^2)
 
-with the samples of a model as centres mu_j and a bandwidth s chosen on validation data. Sources: Breuleux, Bengio and
-Vincent, "Quickly generating representative samples from an RBM-derived process" (2011); Goodfellow et al., "Generative
-Adversarial Nets" (2014), section 5.
-
-The estimate is a biased ruler (Theis, van den Oord and Bethge, "A note on the evaluation of generative models", 2016):
-in high dimension it is close to a nearest-neighbour distance, grows with the number of samples, and prefers k-means
-centroids to real data. `effective_kernels` says how many centres a test point really sees.
+`ganbench.metrics.parzen` says where it comes from and what it is worth.
 """
 
 from __future__ import annotations
@@ -16,57 +10,34 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ganbench.errors import UsageError
-from ganbench.metrics._kernels.distances import DEFAULT_MEMORY, GROUP, Centred, NearPairs, Pairs, Reference, as_points
+from ganbench.metrics._kernels.distances import (
+    DEFAULT_MEMORY,
+    GROUP,
+    Centred,
+    NearPairs,
+    Pairs,
+    Points,
+    Reference,
+    as_points,
+)
 from ganbench.runtime.matmul import full_precision
 
-__all__ = [
-    "PAPER_GRID",
-    "BandwidthSelection",
-    "effective_kernels",
-    "parzen_log_density",
-    "refine_bandwidth",
-    "select_bandwidth",
-]
-
-PAPER_GRID: tuple[float, ...] = tuple(float(s) for s in np.logspace(-1, 0, 10))
-"""The ten bandwidths of the source: 0.1 to 1, evenly spaced in the logarithm."""
+__all__ = ["effective_kernels", "parzen_log_density"]
 
 _TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
 _MAX_PAIRS = 128  # pairs of a point that are recomputed; one with more of them is computed in float64
 _SPARSE = 0.25  # with a smaller share of groups in reach, picking them out costs less than their exponentials
 
 
-@dataclass(frozen=True)
-class BandwidthSelection:
-    """The bandwidth with the highest mean log-likelihood on validation data.
-
-    Attributes:
-        bandwidth: The chosen bandwidth, in units of the data.
-        grid: All bandwidths that were tried, ascending.
-        mean_log_likelihoods: Their mean log-likelihoods per validation example, in nats.
-        at_edge: The choice is the smallest or the largest of the grid, so the optimum may lie outside.
-    """
-
-    bandwidth: float
-    grid: tuple[float, ...]
-    mean_log_likelihoods: tuple[float, ...]
-    at_edge: bool
-
-    def __float__(self) -> float:
-        """The chosen bandwidth."""
-        return self.bandwidth
-
-
 @full_precision()
 def parzen_log_density(
-    points: torch.Tensor | np.ndarray,
-    centres: torch.Tensor | np.ndarray,
+    points: Points,
+    centres: Points,
     bandwidth: float | Sequence[float] | np.ndarray | torch.Tensor,
     *,
     max_memory: int = DEFAULT_MEMORY,
@@ -104,58 +75,9 @@ def parzen_log_density(
     return result[0] if single else result
 
 
-def select_bandwidth(
-    valid: torch.Tensor | np.ndarray,
-    centres: torch.Tensor | np.ndarray,
-    grid: Sequence[float] | np.ndarray | torch.Tensor = PAPER_GRID,
-    *,
-    max_memory: int = DEFAULT_MEMORY,
-) -> BandwidthSelection:
-    """Choose the bandwidth of `grid` under which validation data are most likely; the smaller one of a tie.
-
-    Args:
-        valid: `[n, d]` validation points. Never the test set.
-        centres: `[m, d]` kernel centres.
-        grid: Bandwidths to try.
-        max_memory: Bytes of working memory beyond the inputs.
-
-    Raises:
-        UsageError: As `parzen_log_density`.
-    """
-    candidates = sorted({float(s) for s in grid})
-    means = parzen_log_density(valid, centres, candidates, max_memory=max_memory).mean(1)
-    best = int(means.argmax())
-    return BandwidthSelection(
-        bandwidth=candidates[best],
-        grid=tuple(candidates),
-        mean_log_likelihoods=tuple(means.tolist()),
-        at_edge=best in (0, len(candidates) - 1),
-    )
-
-
-def refine_bandwidth(
-    valid: torch.Tensor | np.ndarray,
-    centres: torch.Tensor | np.ndarray,
-    coarse: BandwidthSelection,
-    *,
-    steps: int = 16,
-    max_memory: int = DEFAULT_MEMORY,
-) -> BandwidthSelection:
-    """Search again between the neighbours of a coarse choice, evenly in the logarithm, on the same validation data.
-
-    `at_edge` of the result speaks of the coarse grid: refinement cannot look beyond it.
-    """
-    position = coarse.grid.index(coarse.bandwidth)
-    low, high = coarse.grid[max(position - 1, 0)], coarse.grid[min(position + 1, len(coarse.grid) - 1)]
-    grid = {*np.geomspace(low, high, steps + 1).tolist(), coarse.bandwidth}
-    fine = select_bandwidth(valid, centres, sorted(grid), max_memory=max_memory)
-    at_edge = coarse.at_edge and fine.bandwidth in (coarse.grid[0], coarse.grid[-1])
-    return BandwidthSelection(fine.bandwidth, fine.grid, fine.mean_log_likelihoods, at_edge)
-
-
 def effective_kernels(
-    points: torch.Tensor | np.ndarray,
-    centres: torch.Tensor | np.ndarray,
+    points: Points,
+    centres: Points,
     bandwidth: float,
     *,
     max_memory: int = DEFAULT_MEMORY,

@@ -1,0 +1,153 @@
+"""The contract of a metric: the manual for authors.
+
+A metric is any object with the attributes and the method of `Metric`; no base class is needed. The smallest one::
+
+    from ganbench.metrics import MetricResult, Value
+
+    class PixelMean:
+        name, version, direction = "pixel_mean", 1, "lower"
+        needs = ("test",)
+
+        def measure(self, *, generated, test):
+            distance = (generated.mean(0) - test.mean(0)).abs().mean()
+            return MetricResult({"pixel_mean_distance": Value(float(distance))})
+
+`ganbench check ./my_metric.py:PixelMean` tells whether the contract is kept. A package makes its metric known by an
+entry point of the group `ganbench.metrics`; a protocol names it in `metrics = [...]`, a command by `--metrics`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+import msgspec
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["ROLES", "Curve", "Direction", "Features", "Finding", "Labels", "Metric", "MetricResult", "Value"]
+
+ROLES = ("train", "valid", "test", "labels", "features", "generator")
+"""What a metric may need besides the generated samples."""
+
+Direction = Literal["higher", "lower", "neither"]
+
+Features = Callable[["torch.Tensor"], "torch.Tensor"]
+"""Examples `[n, *event_shape]` to their features `[n, d]`."""
+
+
+class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A number, its error, and what the error is across.
+
+    Attributes:
+        value: The number, finite.
+        unit: Its unit, as "nats"; empty for a pure number.
+        standard_error: Its standard error; None where there is none, never zero for want of data.
+        across: What the error is across, as "examples" or "permutations"; empty without an error.
+        per_example: Where the number is a mean over the test examples, their values in order.
+    """
+
+    value: float
+    unit: str = ""
+    standard_error: float | None = None
+    across: str = ""
+    per_example: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = [self.value, *self.per_example] + ([] if self.standard_error is None else [self.standard_error])
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(f"a value, its error and its examples must be finite; got {self.value!r}")
+        if (self.standard_error is None) != (self.across == ""):
+            raise ValueError("a standard error says what it is across, and only a standard error does")
+        if self.standard_error is not None and self.standard_error < 0:
+            raise ValueError(f"a standard error must not be negative; got {self.standard_error!r}")
+
+
+class Curve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pairs of numbers, as the log-likelihood against the bandwidth: what they are, and their values."""
+
+    x_name: str
+    y_name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.x) != len(self.y):
+            raise ValueError(f"a curve has as many x as y; got {len(self.x)} and {len(self.y)}")
+
+
+class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something that a reader must know before trusting a value.
+
+    Attributes:
+        code: For programs: words joined by hyphens.
+        text: For people: a sentence.
+        severity: A "warning" marks the value in every table; a "note" stands beside it where there is room.
+    """
+
+    code: str
+    text: str
+    severity: Literal["note", "warning"] = "warning"
+
+
+class MetricResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a metric says of one set of samples.
+
+    Attributes:
+        values: Named values; the first is the one that a table shows, and whose direction the metric states.
+        curves: Named curves.
+        findings: What limits the trust in the values.
+    """
+
+    values: dict[str, Value]
+    curves: dict[str, Curve] = {}
+    findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError("a result has at least one value")
+
+
+class Labels(msgspec.Struct, frozen=True):
+    """Class labels of the examples of a split, int64 `[n]` each; None where there are none."""
+
+    train: Any = None
+    valid: Any = None
+    test: Any = None
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """What the harness asks of a metric.
+
+    Construction is ``Metric(**settings)``: every setting is a keyword with a default and is checked on construction (a
+    `ValueError` with a clear text).
+
+    Attributes:
+        name: Its name, as in spec strings.
+        version: Raised whenever a change makes another number; part of the key of every stored score.
+        direction: Of the first value: "higher" is better, "lower" is, or "neither".
+        needs: Which of `ROLES` it is given besides the samples; a stored score depends on these and no others.
+    """
+
+    name: str
+    version: int
+    direction: Direction
+    needs: tuple[str, ...]
+
+    @property
+    def measure(self) -> Callable[..., MetricResult]:
+        """``measure(*, generated, **needs) -> MetricResult``: a pure function of its arguments, all by role.
+
+        - ``generated``: `[m, *event_shape]` float32 samples, on one device with ``train``, ``valid`` and ``test``; none
+          may be changed;
+        - ``labels``: a `Labels`;
+        - ``features``: a function of examples to their features `[n, d]`;
+        - ``generator``: a seeded `torch.Generator` on the CPU, the only source of random numbers.
+
+        Raises:
+            UserError: It cannot be computed here; the text says why and what to do.
+        """
+        ...

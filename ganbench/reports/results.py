@@ -1,0 +1,199 @@
+"""What a run leaves for its reader: the frame of its scores, tables in every format, pictures of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ganbench.errors import StoreError
+from ganbench.experiment.plan import Cell
+from ganbench.experiment.run import Run
+from ganbench.files import file_name, write_atomically
+from ganbench.protocols import Protocol, load_protocol, protocol_names
+from ganbench.records.frame import score_frame
+from ganbench.records.record import Record
+from ganbench.records.store import Store
+from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
+from ganbench.reports.table1 import FORMATS, render_table, suffix
+
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["stored_protocols", "stored_records", "table", "write_reports"]
+
+_SHOWN, _PICTURED = 100, 24  # samples of a sheet; samples beside their nearest training example
+
+
+def table(
+    source: Run | Iterable[Record] | str | Path,
+    protocol: str | Path | Protocol | None = None,
+    *,
+    models: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    bandwidth: str | None = None,
+    every_value: bool = False,
+) -> pandas.DataFrame:
+    """The scores of a run, of records, or of a results folder: one row per model, data set and kind of standard error.
+
+    The columns are those of the command line's CSV and some more; see `ganbench.records.frame.score_frame`.
+
+    Args:
+        source: What to tabulate.
+        protocol: Which protocol's records; of a run its own by default, of a folder the only one that is there.
+        models: Only these models.
+        datasets: Only these data sets.
+        metrics: Metrics besides those of the protocol's table.
+        bandwidth: "grid" or "refined": at the optimum of which search.
+        every_value: All quantities of each metric.
+
+    Raises:
+        StoreError: There are no such records, or they are not comparable.
+    """
+    if isinstance(source, Run):
+        records: Iterable[Record] = source.records
+        protocol = protocol or source.protocol
+        metrics = [*metrics, *(name_of(metric) for metric in source.plan.request.metrics)]
+    elif isinstance(source, str | Path):
+        protocol = _protocol_of(source, protocol)
+        records = stored_records(source, protocol, models=models, datasets=datasets)
+    else:
+        records = list(source)
+        protocol = protocol or next((record.protocol for record in records), "digits")
+    chosen = protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
+    rows = [r for r in records if _wanted(r, models, datasets)]
+    return score_frame(rows, chosen, metrics=metrics, bandwidth=bandwidth, every_value=every_value)
+
+
+def stored_protocols(results: str | Path, protocol: str | Path | None = None) -> list[Protocol]:
+    """The protocols that have records in a results folder; or the one that is named.
+
+    Raises:
+        StoreError: There are no records at all.
+    """
+    if protocol is not None:
+        return [_protocol_of(results, protocol)]
+    names = Store(Path(results)).protocols()
+    if not names:
+        _only_protocol(results)
+    return [_protocol_of(results, name) for name in names]
+
+
+def name_of(metric: object) -> str:
+    """The name of a metric that was asked for by spec, class or object."""
+    from ganbench.registry.metrics import find_metric
+
+    return find_metric(metric).name
+
+
+def stored_records(
+    results: str | Path,
+    protocol: str | Path | Protocol | None = None,
+    *,
+    models: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+) -> list[Record]:
+    """The records of a protocol (the only one by default) in a results folder, in the order of its rows.
+
+    Raises:
+        StoreError: There are none.
+    """
+    chosen = _protocol_of(results, protocol)
+    records = [r for r in Store(Path(results)).records(chosen.name) if _wanted(r, models, datasets)]
+    if not records:
+        raise StoreError(
+            f"{results} has no such records of protocol {chosen.name!r}. "
+            f"Run `ganbench run-all --protocol {chosen.name}` first, or name another folder by --results."
+        )
+    order = {name: position for position, name in enumerate(chosen.models)}
+
+    def position(record: Record) -> int:
+        return order.get(record.model.spec, order.get(record.model.name, len(order)))
+
+    return sorted(records, key=lambda r: (position(r), r.model.spec, r.fold, r.seed))
+
+
+def _wanted(record: Record, models: Sequence[str], datasets: Sequence[str]) -> bool:
+    model = not models or record.model.spec in models or record.model.identity in models or record.model.name in models
+    data = not datasets or record.dataset.name in datasets or record.dataset.identity in datasets
+    return model and data
+
+
+def _protocol_of(results: str | Path, protocol: str | Path | Protocol | None) -> Protocol:
+    """A protocol by name, also one whose file has been elsewhere when it was run; the only one that is there if None."""
+    if isinstance(protocol, Protocol):
+        return protocol
+    name = str(protocol or _only_protocol(results))
+    stored = None if name in protocol_names() or name.endswith(".toml") else Store(Path(results)).read_protocol(name)
+    return stored or load_protocol(name)
+
+
+def _only_protocol(results: str | Path) -> str:
+    there = Store(Path(results)).protocols()
+    if not there:
+        raise StoreError(
+            f"{results} has no records. Run `ganbench run-all` first, or name another folder by --results."
+        )
+    if len(there) > 1:
+        raise StoreError(f"{results} has records of several protocols ({', '.join(there)}). Name one by --protocol.")
+    return there[0]
+
+
+def write_reports(run: Run) -> list[Path]:
+    """Write the tables of a run to `tables/` and pictures of its samples to `sheets/` in its results folder.
+
+    Of every model there are, for the first fold and seed, its samples, and some of them beside their nearest training
+    example.
+
+    Returns:
+        The files, written now or before.
+    """
+    if run.store is None:
+        return []
+    written = []
+    frame = table(run)
+    for format in FORMATS:
+        path = run.store.root / "tables" / f"{file_name(run.protocol.name)}.{suffix(format)}"
+        write_atomically(path, render_table(frame, run.protocol, format).encode())
+        written.append(path)
+    seen: set[tuple[str, str]] = set()
+    for cell, record in zip(run.plan.cells, run.records, strict=True):
+        if record.status == "done" and record.place[:2] not in seen:
+            seen.add(record.place[:2])
+            written += _write_sheets(run.store, cell, new=record.place in run.new)
+    return written
+
+
+def _write_sheets(store: Store, cell: Cell, *, new: bool) -> list[Path]:
+    if not is_image(cell.dataset.event_shape):
+        return []
+    record_path = store.record_path(cell.protocol.name, cell.place)
+    folder = store.root / "sheets" / record_path.parent.relative_to(store.root / "records")
+    sheets = [folder / "samples.png", folder / "neighbors.png"]
+    if new or not all(sheet.exists() for sheet in sheets):
+        samples = _samples(store, cell)
+        if samples is None:
+            return []
+        write_atomically(sheets[0], sample_sheet(samples[:_SHOWN]))
+        write_atomically(sheets[1], neighbor_sheet(samples[:_PICTURED], _nearest(samples[:_PICTURED], cell)))
+    return sheets
+
+
+def _samples(store: Store, cell: Cell) -> np.ndarray | None:
+    from ganbench.experiment.cell import checked_samples
+    from ganbench.registry.models import SampleArray, SampleFile
+
+    if isinstance(cell.model, SampleFile | SampleArray):
+        return checked_samples(cell, cell.model.read())
+    stored = store.read_samples(cell.samples_key)
+    return None if stored is None else stored[0]
+
+
+def _nearest(samples: np.ndarray, cell: Cell) -> np.ndarray:
+    from ganbench.metrics import nearest_neighbors
+
+    train = cell.split.train
+    return train[nearest_neighbors(samples, train)[1][:, 0].numpy()]
