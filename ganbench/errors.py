@@ -9,7 +9,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["DataError", "ModelError", "SampleError", "StoreError", "UnknownNameError", "UsageError", "UserError"]
+__all__ = [
+    "DataError",
+    "MissingDataError",
+    "ModelError",
+    "SampleError",
+    "StoreError",
+    "UnknownNameError",
+    "UsageError",
+    "UserError",
+]
 
 
 class UserError(Exception):
@@ -44,6 +53,10 @@ class UnknownNameError(UsageError):
 
 class DataError(UserError):
     """Data that is missing, truncated, of the wrong shape or out of range."""
+
+
+class MissingDataError(DataError):
+    """A named data set whose files are not here, or could not be fetched."""
 
 
 class ModelError(UserError):

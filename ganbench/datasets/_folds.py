@@ -38,19 +38,35 @@ def stratified_parts(labels: np.ndarray) -> list[np.ndarray]:
 
 def stratified_splits(images: np.ndarray, labels: np.ndarray) -> tuple[Split, ...]:
     """Fold k tests on part k, validates on part k + 1 (mod 5) and trains on the other three."""
-    parts = stratified_parts(labels)
-    return tuple(_split(k, images[_others(parts, k)], images, parts) for k in range(N_FOLDS))
+    parts, labels = stratified_parts(labels), labels.astype(np.int64)
+    rest = [np.sort(np.concatenate([parts[(k + j) % N_FOLDS] for j in range(2, N_FOLDS)])) for k in range(N_FOLDS)]
+    return tuple(_split(k, images[rest[k]], labels[rest[k]], images, labels, parts) for k in range(N_FOLDS))
 
 
-def shared_train_splits(train: np.ndarray, images: np.ndarray, labels: np.ndarray) -> tuple[Split, ...]:
+def shared_train_splits(
+    train: np.ndarray, train_labels: np.ndarray | None, images: np.ndarray, labels: np.ndarray
+) -> tuple[Split, ...]:
     """Fold k tests on part k of `images` and validates on part k + 1 (mod 5); all folds share one `train` array."""
-    parts = stratified_parts(labels)
-    return tuple(_split(k, train, images, parts) for k in range(N_FOLDS))
+    parts, labels = stratified_parts(labels), labels.astype(np.int64)
+    train_labels = None if train_labels is None else train_labels.astype(np.int64)
+    return tuple(_split(k, train, train_labels, images, labels, parts) for k in range(N_FOLDS))
 
 
-def _others(parts: Sequence[np.ndarray], k: int) -> np.ndarray:
-    return np.sort(np.concatenate([parts[(k + j) % N_FOLDS] for j in range(2, N_FOLDS)]))
-
-
-def _split(k: int, train: np.ndarray, images: np.ndarray, parts: Sequence[np.ndarray]) -> Split:
-    return Split(f"fold{k}", train=train, valid=images[parts[(k + 1) % N_FOLDS]], test=images[parts[k]])
+def _split(
+    k: int,
+    train: np.ndarray,
+    train_labels: np.ndarray | None,
+    images: np.ndarray,
+    labels: np.ndarray,
+    parts: Sequence[np.ndarray],
+) -> Split:
+    valid, test = parts[(k + 1) % N_FOLDS], parts[k]
+    return Split(
+        f"fold{k}",
+        train=train,
+        valid=images[valid],
+        test=images[test],
+        train_labels=train_labels,
+        valid_labels=labels[valid],
+        test_labels=labels[test],
+    )

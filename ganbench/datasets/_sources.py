@@ -1,27 +1,52 @@
-"""Where data are looked for, and what is said when they are not there."""
+"""Where data are looked for, how they are fetched, and what is said when they are not there."""
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import os
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ganbench.errors import DataError
+from ganbench.errors import DataError, MissingDataError
 
-__all__ = ["VARIABLE", "data_root", "downloading", "find_file", "first_existing", "read_bytes"]
+__all__ = [
+    "VARIABLE",
+    "cache_root",
+    "data_root",
+    "fetch_file",
+    "find_file",
+    "first_existing",
+    "origin_of_root",
+    "read_bytes",
+]
 
 VARIABLE = "GANBENCH_DATA"
 
 
+def cache_root() -> Path:
+    """The folder of the user's cache: `~/.cache/ganbench` on Linux."""
+    import platformdirs
+
+    return platformdirs.user_cache_path("ganbench")
+
+
 def data_root(root: str | Path | None = None) -> Path:
-    """The folder of the data: `root`, else the environment variable GANBENCH_DATA, else `~/.cache/ganbench`."""
-    return Path(root or os.environ.get(VARIABLE) or "~/.cache/ganbench").expanduser()
+    """The folder of the data: `root`, else what the environment variable GANBENCH_DATA names, else the user's cache."""
+    return Path(root or os.environ.get(VARIABLE) or cache_root()).expanduser()
 
 
-def first_existing(candidates: Sequence[Path]) -> Path | None:
+def origin_of_root(root: str | Path | None = None) -> str:
+    """A sentence on what chose the folder that `data_root` gives, and how to choose another."""
+    if root:
+        origin = "was given (--data DIR, or root in Python)"
+    elif os.environ.get(VARIABLE):
+        origin = f"is that of the environment variable {VARIABLE}; --data DIR goes before it"
+    else:
+        origin = f"is the default; --data DIR or the environment variable {VARIABLE} names another"
+    folder = data_root(root)
+    return f"The folder of the data, {folder}{'' if folder.is_dir() else ' (no such folder)'}, {origin}."
+
+
+def first_existing(candidates: Iterable[Path]) -> Path | None:
     """The first of the paths that is a file, or None."""
     return next((path for path in candidates if path.is_file()), None)
 
@@ -30,12 +55,12 @@ def find_file(dataset: str, candidates: Sequence[Path], remedy: str) -> Path:
     """The first of `candidates` that is a file.
 
     Raises:
-        DataError: None is; the text lists the paths, the state of GANBENCH_DATA and the remedy.
+        MissingDataError: None is; the text lists the paths and the remedy.
     """
     found = first_existing(candidates)
     if found is None:
         places = " or ".join(str(path) for path in candidates)
-        raise DataError(f"The data of {dataset!r} are missing: looked for {places}. {_variable_state()} {remedy}")
+        raise MissingDataError(f"The data of {dataset!r} are missing: looked for {places}. {remedy}")
     return found
 
 
@@ -51,18 +76,26 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path} cannot be read: {error}.") from error
 
 
-def _variable_state() -> str:
-    value = os.environ.get(VARIABLE)
-    state = f"is {value!r}" if value else "is not set (the default is ~/.cache/ganbench)"
-    return f"The environment variable {VARIABLE}, which names the folder of the data, {state}."
+def fetch_file(dataset: str, urls: Sequence[str], known_hash: str, path: Path) -> None:
+    """Download a file; it gets its name when it is whole and has the known hash, and not before.
 
+    Args:
+        dataset: For whom, in errors.
+        urls: Where it is; the next is tried when one fails.
+        known_hash: As Pooch writes it: "md5:..." or "sha256:...".
+        path: Where it shall be.
 
-@contextlib.contextmanager
-def downloading(dataset: str, root: Path) -> Iterator[None]:
-    """Run a download: its chatter goes to stderr, its failures become a `DataError` with the cause."""
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    except (OSError, RuntimeError, EOFError, http.client.HTTPException) as error:
-        cause = f"{type(error).__name__}: {error}"
-        raise DataError(f"The download of {dataset!r} to {root} failed. {cause}") from error
+    Raises:
+        MissingDataError: No address gives the file, or it cannot be written; the text has every cause.
+    """
+    import pooch
+
+    causes = []
+    for url in urls:
+        try:
+            pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, progressbar=True)  # speaks on stderr
+        except (OSError, ValueError) as error:  # no connection or no place to write; another content
+            causes.append(f"{url}: {type(error).__name__}: {error}")
+        else:
+            return
+    raise MissingDataError(f"The download of {dataset!r} to {path} failed. {'; '.join(causes)}.")

@@ -1,20 +1,24 @@
-"""What a data set is: images as float32 arrays, cut into one or more splits."""
+"""What a data set is: images as float32 arrays, labels where there are any, cut into one or more splits."""
 
 from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import overload
 
 import numpy as np
 
-from ganbench.errors import DataError
+from ganbench.datasets._arrays import Array, as_array, as_images, as_labels, check_images
+from ganbench.errors import DataError, UsageError
 
-__all__ = ["Dataset", "Split", "content_checksum"]
+__all__ = ["ROLES", "Dataset", "Split", "UnavailableDataset", "content_checksum"]
 
-_ROLES = ("train", "valid", "test")
+ROLES = ("train", "valid", "test")
+_SHUFFLE_SEED = 0
+_SMALLEST = 10
 _known_checksums: dict[int, str] = {}
 
 
@@ -46,25 +50,33 @@ class Split:
             share them, and their checksums are computed once.
         valid: The validation examples.
         test: The test examples.
+        train_labels: `[n]` int64, the class of each training example; None where there are none, as for the others.
+        valid_labels: Those of the validation examples.
+        test_labels: Those of the test examples.
 
     Raises:
-        DataError: An array is empty, not float32, not C-contiguous, or the three differ in the shape of an example.
+        DataError: An array is empty, not float32, not C-contiguous, or the three differ in the shape of an example;
+            labels are not int64, or not one for each example.
     """
 
     name: str
     train: np.ndarray
     valid: np.ndarray
     test: np.ndarray
+    train_labels: np.ndarray | None = None
+    valid_labels: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for role, array in self._roles():
             _check_layout(f"{self.name}.{role}", array)
+            _check_labels(f"{self.name}.{role}_labels", getattr(self, f"{role}_labels"), len(array))
         shapes = {role: array.shape[1:] for role, array in self._roles()}
         if len(set(shapes.values())) > 1:
             raise DataError(f"Split {self.name!r}: train, valid and test hold examples of different shapes: {shapes}.")
 
     def _roles(self) -> Iterator[tuple[str, np.ndarray]]:
-        return ((role, getattr(self, role)) for role in _ROLES)
+        return ((role, getattr(self, role)) for role in ROLES)
 
     @cached_property
     def train_checksum(self) -> str:
@@ -80,6 +92,14 @@ class Split:
     def test_checksum(self) -> str:
         """Sha256 over dtype, shape and bytes of `test`."""
         return _checksum_once(self.test)
+
+    def labels_checksum(self, role: str) -> str:
+        """Sha256 over dtype, shape and bytes of the labels of "train", "valid" or "test"; empty where there are none.
+
+        It enters no other checksum: what does not look at labels does not depend on them.
+        """
+        labels = getattr(self, f"{role}_labels")
+        return "" if labels is None else _checksum_once(labels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +136,98 @@ class Dataset:
         for where, array in distinct.values():
             self._check_values(f"Dataset {self.name!r}, {where}", array)
 
+    @overload
+    @classmethod
+    def from_arrays(
+        cls, images: Array, *, labels: Array | None = ..., name: str = ..., notes: str = ...
+    ) -> Dataset: ...
+
+    @overload
+    @classmethod
+    def from_arrays(
+        cls,
+        *,
+        train: Array,
+        valid: Array,
+        test: Array,
+        train_labels: Array | None = ...,
+        valid_labels: Array | None = ...,
+        test_labels: Array | None = ...,
+        name: str = ...,
+        notes: str = ...,
+    ) -> Dataset: ...
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: Array | None = None,
+        *,
+        labels: Array | None = None,
+        train: Array | None = None,
+        valid: Array | None = None,
+        test: Array | None = None,
+        train_labels: Array | None = None,
+        valid_labels: Array | None = None,
+        test_labels: Array | None = None,
+        name: str = "arrays",
+        notes: str = "",
+    ) -> Dataset:
+        """A data set of a user's own: one array, which is cut, or three, as they stand.
+
+        Arrays are NumPy's or torch tensors of any device and any real dtype, flat (`[n, d]`) or shaped
+        (`[n, height, width]`, ...), and are copied. uint8 are grey levels, divided by 255; floating point must already
+        lie in [0, 1].
+
+        Args:
+            images: `[n, *event_shape]`, shuffled (NumPy's `default_rng(0)`) and cut in 80, 10 and 10 percent.
+            labels: `[n]` whole numbers, the class of each image.
+            train: In place of `images`: the examples to train on, with `valid` and `test`.
+            valid: The validation examples.
+            test: The test examples.
+            train_labels: `[n]` whole numbers, where there are any; so for the others.
+            valid_labels: Those of the validation examples.
+            test_labels: Those of the test examples.
+            name: What the data set is called.
+            notes: What a reader of a number on this data must know.
+
+        Raises:
+            UsageError: The arguments are neither one array nor three.
+            DataError: An array has another dtype, shape or range, or labels are not one for each image.
+
+        Example:
+            >>> data = Dataset.from_arrays(np.linspace(0, 1, 40).reshape(20, 2), labels=np.arange(20) % 2)
+            >>> [len(part) for part in (data.splits[0].train, data.splits[0].valid, data.splits[0].test)]
+            [16, 2, 2]
+        """
+        given = dict(zip(ROLES, (train, valid, test), strict=True))
+        given_labels = dict(zip(ROLES, (train_labels, valid_labels, test_labels), strict=True))
+        _check_arguments(images, labels, given, given_labels)
+        if images is not None:
+            parts, classes = _cut(images, labels)
+            notes = " ".join(
+                filter(None, ["One array, shuffled with a fixed seed and cut in 80, 10 and 10 percent.", notes])
+            )
+        else:
+            parts = {role: _checked_images(array, role) for role, array in given.items() if array is not None}
+            classes = {
+                r: None if v is None else as_labels(v, len(parts[r]), f"{r}_labels") for r, v in given_labels.items()
+            }
+        split = Split(
+            "standard",
+            *map(as_images, parts.values()),
+            train_labels=classes["train"],
+            valid_labels=classes["valid"],
+            test_labels=classes["test"],
+        )
+        return cls(
+            name=name,
+            event_shape=split.train.shape[1:],
+            value_range=(0.0, 1.0),
+            checksum=content_checksum(*parts.values()),
+            splits=(split,),
+            notes=notes,
+        )
+
     def _check_values(self, where: str, array: np.ndarray) -> None:
         if array.shape[1:] != self.event_shape:
             raise DataError(f"{where}: examples have shape {array.shape[1:]}, expected {self.event_shape}.")
@@ -127,6 +239,19 @@ class Dataset:
             raise DataError(f"{where}: values lie in [{low:g}, {high:g}], expected within {list(self.value_range)}.")
 
 
+@dataclass(frozen=True)
+class UnavailableDataset:
+    """A named data set whose files are not here.
+
+    Args:
+        name: As in `ganbench list`.
+        reason: What was looked for, where, and how to get it.
+    """
+
+    name: str
+    reason: str
+
+
 def _check_layout(where: str, array: np.ndarray) -> None:
     if not isinstance(array, np.ndarray) or array.dtype != np.float32:
         found = getattr(array, "dtype", type(array).__name__)
@@ -135,3 +260,49 @@ def _check_layout(where: str, array: np.ndarray) -> None:
         raise DataError(f"{where}: expected at least one example, as [n, *event_shape]; found shape {array.shape}.")
     if not array.flags.c_contiguous:
         raise DataError(f"{where}: the array is not C-contiguous. Pass it through numpy.ascontiguousarray.")
+
+
+def _check_labels(where: str, labels: np.ndarray | None, n: int) -> None:
+    if labels is None:
+        return
+    if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.shape != (n,):
+        found = f"{getattr(labels, 'dtype', type(labels).__name__)} {getattr(labels, 'shape', '')}"
+        raise DataError(f"{where}: expected one int64 label for each of {n} examples, found {found}.")
+
+
+def _check_arguments(
+    images: Array | None,
+    labels: Array | None,
+    parts: Mapping[str, Array | None],
+    part_labels: Mapping[str, Array | None],
+) -> None:
+    """Whether the arguments of `Dataset.from_arrays` are one array or three, with labels that belong to them."""
+    forms = "Give either images (with labels), or train, valid and test (with train_labels, valid_labels, test_labels)"
+    missing = [role for role, array in parts.items() if array is None]
+    if images is None and (missing or labels is not None):
+        raise UsageError(f"{forms}; {' and '.join(missing) + ' missing' if missing else 'labels came without images'}.")
+    others = [role for role in parts if role not in missing]
+    others += [f"{role}_labels" for role, array in part_labels.items() if array is not None]
+    if images is not None and others:
+        raise UsageError(f"{forms}; images came with {' and '.join(others)}.")
+
+
+def _checked_images(value: Array, where: str) -> np.ndarray:
+    array = as_array(value, where)
+    check_images(array, where)
+    return array
+
+
+def _cut(images: Array, labels: Array | None) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray | None]]:
+    """Shuffle images and labels together, and cut them in 80, 10 and 10 percent."""
+    array = _checked_images(images, "images")
+    n = len(array)
+    if n < _SMALLEST:
+        raise DataError(f"images: a cut in 80, 10 and 10 percent needs at least {_SMALLEST} examples, found {n}.")
+    order = np.random.default_rng(_SHUFFLE_SEED).permutation(n)
+    rows = dict(zip(ROLES, np.split(order, [n - 2 * (n // 10), n - n // 10]), strict=True))
+    classes = None if labels is None else as_labels(labels, n, "labels")
+    return (
+        {role: array[part] for role, part in rows.items()},
+        {role: None if classes is None else classes[part] for role, part in rows.items()},
+    )

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import tarfile
 import warnings
-from collections.abc import Mapping
+import zlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ganbench.datasets._sources import downloading, find_file, first_existing, read_bytes
+from ganbench.datasets._sources import fetch_file, find_file, first_existing, read_bytes
 from ganbench.datasets.base import Dataset, Split, content_checksum
 from ganbench.errors import DataError
 
-__all__ = ["global_contrast_normalise", "load"]
+__all__ = ["find", "global_contrast_normalise", "load"]
 
 _EVENT_SHAPE = (3, 32, 32)
 _N_VALUES = 3 * 32 * 32
@@ -35,38 +37,58 @@ _MD5 = {
     "data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
     _TEST_BATCH: "40351d587109b95175f43aff81a1287e",
 }
-_REMEDY = "Pass --download to fetch CIFAR-10 with torchvision, or put its python batches there."
+_FOLDER, _ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
+_ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
+_URL = f"https://www.cs.toronto.edu/~kriz/{_ARCHIVE}"
+_REMEDY = f"Pass --download to fetch CIFAR-10, or put its python batches, or {_ARCHIVE}, there."
+_FETCH_AGAIN = "Remove it and pass --download to fetch it again."
+
+
+def find(root: Path, names: Collection[str] = tuple(_MD5)) -> Path | None:
+    """The folder of the batches, or the archive of them, that `load` would read."""
+    folders = (root / _FOLDER, root)
+    found = next((folder for folder in folders if all((folder / name).is_file() for name in names)), None)
+    return found or first_existing([root / _ARCHIVE])
 
 
 def load(root: Path, *, download: bool = False, md5: Mapping[str, str] = _MD5, n_train: int = 40_000) -> Dataset:
-    """Read CIFAR-10 from `root/cifar-10-batches-py`: images `[3, 32, 32]`, each of mean 0 and norm 55.
+    """Read CIFAR-10: images `[3, 32, 32]`, each of mean 0 and norm 55, with labels 0..9.
 
-    Train is the first 40,000 training images, valid the other 10,000, test the 10,000 test images.
+    The batches are read from `root/cifar-10-batches-py`, from `root`, or out of `root/cifar-10-python.tar.gz`. Train is
+    the first 40,000 training images, valid the other 10,000, test the 10,000 test images.
 
     Args:
         root: The folder of the data.
-        download: Fetch the batches with torchvision if they are missing.
-        md5: The files, in the order of their images, and what each must hash to (checked before unpickling).
+        download: Fetch the archive of the batches if they are missing.
+        md5: The batches, in the order of their images, and what each must hash to (checked before unpickling).
         n_train: How many of the training images are trained on; the rest is for validation.
 
     Raises:
-        DataError: A batch is missing, does not have the known md5, or does not hold images.
+        MissingDataError: A batch is missing, or the download failed.
+        DataError: A batch does not have the known md5, or does not hold images.
     """
-    paths = {name: root / "cifar-10-batches-py" / name for name in md5}
-    if download and not all(first_existing([path]) for path in paths.values()):
-        _download(root)
-    batches = {name: _read_batch(find_file("cifar10", [path], _REMEDY), md5[name]) for name, path in paths.items()}
-    test = batches.pop(_TEST_BATCH)
-    train = np.concatenate(list(batches.values()))
+    if download and find(root, md5) is None:
+        fetch_file("cifar10", [_URL], f"md5:{_ARCHIVE_MD5}", root / _ARCHIVE)
+    batches = {name: _parse(*batch) for name, batch in _read(root, md5).items()}
+    test, test_labels = batches.pop(_TEST_BATCH)
+    train = np.concatenate([images for images, _ in batches.values()])
+    labels = np.concatenate([labels for _, labels in batches.values()])
     images = global_contrast_normalise(train)
+    split = Split(
+        "standard",
+        train=images[:n_train],
+        valid=images[n_train:],
+        test=global_contrast_normalise(test),
+        train_labels=labels[:n_train],
+        valid_labels=labels[n_train:],
+        test_labels=test_labels,
+    )
     return Dataset(
         name="cifar10",
         event_shape=_EVENT_SHAPE,
         value_range=(-_NORM, _NORM),
         checksum=content_checksum(train, test),
-        splits=(
-            Split("standard", train=images[:n_train], valid=images[n_train:], test=global_contrast_normalise(test)),
-        ),
+        splits=(split,),
         notes="Every image has mean 0 and norm 55 (global contrast normalisation); values are not in [0, 1].",
     )
 
@@ -95,16 +117,47 @@ def global_contrast_normalise(images: np.ndarray, norm: float = _NORM) -> np.nda
     return result
 
 
-def _read_batch(path: Path, expected_md5: str) -> np.ndarray:
-    content = read_bytes(path)
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != expected_md5:  # before unpickling, which could run foreign code
-        size = f"{len(content)} bytes"
-        raise DataError(f"{path} ({size}) is not the known file: expected md5 {expected_md5}, found {found}.")
-    data = _unpickle(content)[b"data"]
+def _read(root: Path, md5: Mapping[str, str]) -> dict[str, tuple[bytes, str]]:
+    """The content of each batch, and what to call it in errors, once it is known to be what it should be."""
+    place = find(root, md5)
+    if place is None or place.is_dir():
+        paths = {name: find_file("cifar10", [root / _FOLDER / name, root / name], _REMEDY) for name in md5}
+        contents = {name: (read_bytes(path), str(path)) for name, path in paths.items()}
+    else:
+        contents = _unpacked(place, md5)
+    for name, (content, where) in contents.items():
+        found = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        if found != md5[name]:  # before unpickling, which could run foreign code
+            size = f"{len(content)} bytes"
+            expected = f"expected md5 {md5[name]}, found {found}"
+            raise DataError(f"{where} ({size}) is not the known file: {expected}. {_FETCH_AGAIN}")
+    return contents
+
+
+def _unpacked(path: Path, names: Collection[str]) -> dict[str, tuple[bytes, str]]:
+    contents = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = member.name.rpartition("/")[2]
+                file = archive.extractfile(member) if name in names else None  # None, too, for what is no file
+                if file is not None:
+                    contents[name] = (file.read(), f"{path}, {member.name}")
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise DataError(f"{path} cannot be unpacked: {error}. {_FETCH_AGAIN}") from error
+    missing = [name for name in names if name not in contents]
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(missing)}. {_FETCH_AGAIN}")
+    return {name: contents[name] for name in names}
+
+
+def _parse(content: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images `[n, 3, 32, 32]` uint8 and labels `[n]` of a batch."""
+    batch = _unpickle(content)
+    data, labels = batch[b"data"], np.array(batch[b"labels"], np.int64)
     if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != _N_VALUES:
-        raise DataError(f"{path}: expected uint8 rows of {_N_VALUES} values, found {data.dtype} {data.shape}.")
-    return data.reshape(-1, *_EVENT_SHAPE)
+        raise DataError(f"{where}: expected uint8 rows of {_N_VALUES} values, found {data.dtype} {data.shape}.")
+    return data.reshape(-1, *_EVENT_SHAPE), labels
 
 
 def _unpickle(content: bytes) -> dict[bytes, Any]:
@@ -112,10 +165,3 @@ def _unpickle(content: bytes) -> dict[bytes, Any]:
         # NumPy 2.4.0 to 2.4.4 warn of the 0 and 1 that Python 2 wrote for the flags of a pickled dtype.
         warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
         return pickle.loads(content, encoding="bytes")
-
-
-def _download(root: Path) -> None:
-    with downloading("cifar10", root):
-        from torchvision.datasets import CIFAR10
-
-        CIFAR10(str(root), download=True)

@@ -21,7 +21,7 @@ def load(root: Path, *, download: bool = False) -> Dataset:
     """Read the digits: 1797 images `[8, 8]`, grey levels 0..16 divided by 16.
 
     Five stratified folds by digit (shuffled with seed 0): fold k tests on part k, validates on part k + 1 (mod 5) and
-    trains on the other three.
+    trains on the other three. Labels are the digits.
 
     Args:
         root: Not used: the data are part of scikit-learn.

@@ -10,26 +10,37 @@ former.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from ganbench.datasets._arrays import class_labels, grey_levels, read_arrays, unit_interval
+from ganbench.datasets._cache import cached_arrays
 from ganbench.datasets._folds import shared_train_splits
-from ganbench.datasets._sources import find_file
+from ganbench.datasets._sources import find_file, first_existing
 from ganbench.datasets.base import Dataset, content_checksum
 from ganbench.errors import DataError
 
-__all__ = ["load"]
+__all__ = ["find", "load"]
 
 _EVENT_SHAPE = (48, 48)
 _SIZES = (28_709, 7_178)
 _IS_TRAINING = {"Training": True, "PublicTest": False, "PrivateTest": False}
+_FILES = (
+    "fer2013.npz",
+    "fer2013/fer2013.csv",
+    "fer2013/icml_face_data.csv",
+    "fer2013.csv",
+    "icml_face_data.csv",
+)
+_NAMES = ("train_images", "train_labels", "test_images", "test_labels")
+_COLUMNS = ("emotion", "pixels", "Usage")
 _REMEDY = (
     "The faces are given for research by the Kaggle contest 'Challenges in Representation Learning: Facial Expression "
-    "Recognition Challenge': put its fer2013.csv there."
+    "Recognition Challenge': put its fer2013.csv or icml_face_data.csv there (its train.csv and test.csv lack the "
+    "expressions of the test images)."
 )
 _NOTES = (
     "Train is the 28,709 training images (unlabelled) in all folds; the 7,178 test images are cut into five folds of "
@@ -38,19 +49,19 @@ _NOTES = (
 )
 
 
-@dataclass(frozen=True)
-class _Faces:
-    train: np.ndarray
-    test: np.ndarray
-    test_labels: np.ndarray
+def find(root: Path) -> Path | None:
+    """The file that `load` would read."""
+    return first_existing(_candidates(root))
 
 
 def load(root: Path, *, download: bool = False, sizes: tuple[int, int] = _SIZES) -> Dataset:
-    """Read FER-2013 from `fer2013.npz`, `fer2013/fer2013.csv` or `fer2013.csv`: images `[48, 48]`, levels / 255.
+    """Read FER-2013 from an archive or a table of the contest: images `[48, 48]`, grey levels divided by 255.
 
-    The training images are the train part of every fold. The test images (PublicTest and PrivateTest) are cut into five
-    parts, stratified by expression with seed 0: fold k tests on part k and validates on part k + 1 (mod 5). The
-    sources give the same checksum. See the module's text for known defects of the images.
+    The files are `fer2013.npz`, `fer2013.csv` and `icml_face_data.csv`, in `root` or in `root/fer2013`; all give the
+    same checksum. What is read from a table, which takes a while, is kept in the user's cache. The training images are
+    the train part of every fold. The test images (PublicTest and PrivateTest) are cut into five parts, stratified by
+    expression with seed 0: fold k tests on part k and validates on part k + 1 (mod 5). Labels are the expressions 0..6;
+    those of the training images may be missing from the archive. See the module's text for known defects.
 
     Args:
         root: The folder of the data.
@@ -58,74 +69,71 @@ def load(root: Path, *, download: bool = False, sizes: tuple[int, int] = _SIZES)
         sizes: How many training and test images there must be.
 
     Raises:
-        DataError: No file is there, it cannot be read, or images are missing.
+        MissingDataError: No file is there.
+        DataError: The file cannot be read, or images are missing.
     """
-    names = ("fer2013.npz", "fer2013/fer2013.csv", "fer2013.csv")
-    path = find_file("fer2013", [root / name for name in names], _REMEDY)
-    faces = _read_npz(path) if path.suffix == ".npz" else _read_csv(path)
-    found = len(faces.train), len(faces.test)
-    if found != sizes or len(faces.test_labels) != sizes[1]:
-        labels = len(faces.test_labels)
+    path = find_file("fer2013", _candidates(root), _REMEDY)
+    arrays = _read_npz(path) if path.suffix == ".npz" else cached_arrays(path, "fer2013", _NAMES, _read_csv)
+    train, test, test_labels = arrays["train_images"], arrays["test_images"], arrays["test_labels"]
+    found = len(train), len(test)
+    if found != sizes or len(test_labels) != sizes[1]:
+        labels = len(test_labels)
         raise DataError(f"{path}: expected {sizes} training and test images, found {found} and {labels} test labels.")
     return Dataset(
         name="fer2013",
         event_shape=_EVENT_SHAPE,
         value_range=(0.0, 1.0),
-        checksum=content_checksum(faces.train, faces.test, faces.test_labels),
-        splits=shared_train_splits(unit_interval(faces.train), unit_interval(faces.test), faces.test_labels),
+        checksum=content_checksum(train, test, test_labels),
+        splits=shared_train_splits(unit_interval(train), arrays.get("train_labels"), unit_interval(test), test_labels),
         notes=_NOTES,
     )
 
 
-def _read_npz(path: Path) -> _Faces:
-    names = ("train_images", "test_images", "test_labels")
-    train, test, labels = read_arrays(path, names).values()
-    return _Faces(
-        grey_levels(train, f"{path}, array 'train_images'", _EVENT_SHAPE),
-        grey_levels(test, f"{path}, array 'test_images'", _EVENT_SHAPE),
-        class_labels(labels, f"{path}, array 'test_labels'"),
-    )
+def _candidates(root: Path) -> list[Path]:
+    return [root / name for name in _FILES]
 
 
-def _read_csv(path: Path) -> _Faces:
-    """Rows of emotion, pixels (48 * 48 numbers with blanks between) and usage."""
-    train, test, test_labels = [], [], []
-    for training, pixels, label in _rows(path):
-        if training:
-            train.append(pixels)
-        else:
-            test.append(pixels)
-            test_labels.append(label)
-    return _Faces(_stack(train), _stack(test), np.array(test_labels, np.uint8))
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    needed = [name for name in _NAMES if name != "train_labels"]
+    stored = read_arrays(path, needed, optional=["train_labels"])
+    return {name: _checked(name, array, f"{path}, array {name!r}") for name, array in stored.items()}
 
 
-def _rows(path: Path) -> Iterator[tuple[bool, bytes, int]]:
+def _checked(name: str, array: np.ndarray, where: str) -> np.ndarray:
+    return class_labels(array, where) if name.endswith("labels") else grey_levels(array, where, _EVENT_SHAPE)
+
+
+def _read_csv(path: Path) -> dict[str, np.ndarray]:
+    """Rows of emotion, pixels (48 * 48 numbers with blanks between) and usage, in any order of the columns."""
     try:
         # Bytes that are no text become a character that is no number, which the row's own check reports.
-        with path.open(newline="", encoding="ascii", errors="replace") as file:
-            reader = csv.DictReader(file)
-            if not {"emotion", "pixels", "Usage"} <= set(reader.fieldnames or ()):
-                raise DataError(f"{path}: expected the columns emotion, pixels, Usage; found {reader.fieldnames}.")
-            for row in reader:
-                yield _read_row(row, f"{path}, line {reader.line_num}")
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file, warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # NumPy's, of text that is no number
+            reader = csv.DictReader(file, skipinitialspace=True)
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            if not set(_COLUMNS) <= set(reader.fieldnames):
+                raise DataError(f"{path}: expected the columns {', '.join(_COLUMNS)}; found {reader.fieldnames}.")
+            rows = [_read_row(row, f"{path}, line {reader.line_num}") for row in reader]
     except (OSError, csv.Error) as error:
         raise DataError(f"{path} cannot be read: {error}.") from error
+    arrays = {}
+    for role, is_training in (("train", True), ("test", False)):
+        chosen = [row for row in rows if row[0] is is_training]
+        levels = np.frombuffer(b"".join(pixels for _, pixels, _ in chosen), np.uint8)
+        arrays[f"{role}_images"] = levels.reshape(-1, *_EVENT_SHAPE)
+        arrays[f"{role}_labels"] = np.array([label for _, _, label in chosen], np.uint8)
+    return arrays
 
 
 def _read_row(row: dict[str, str], where: str) -> tuple[bool, bytes, int]:
+    """Whether a row is for training, its pixels and its label."""
     try:
-        # `bytes` refuses what is not in 0..255.
-        training, pixels, label = (
-            _IS_TRAINING[row["Usage"]],
-            bytes(map(int, row["pixels"].split())),
-            int(row["emotion"]),
-        )
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        training, label = _IS_TRAINING[row["Usage"].strip()], int(row["emotion"])
+        pixels = np.fromstring(row["pixels"], np.int64, sep=" ")
+    except (KeyError, ValueError, TypeError, AttributeError, DeprecationWarning) as error:
         raise DataError(f"{where}: cannot be read: {error}. The file is damaged or truncated.") from error
-    if len(pixels) != _EVENT_SHAPE[0] * _EVENT_SHAPE[1] or not 0 <= label < 7:
-        raise DataError(f"{where}: expected 2304 pixels and an expression 0..6, found {len(pixels)} and {label}.")
-    return training, pixels, label
-
-
-def _stack(images: list[bytes]) -> np.ndarray:
-    return np.frombuffer(b"".join(images), np.uint8).reshape(-1, *_EVENT_SHAPE)
+    if pixels.size != math.prod(_EVENT_SHAPE) or not 0 <= label < 7:
+        raise DataError(f"{where}: expected 2304 pixels and an expression 0..6, found {pixels.size} and {label}.")
+    if pixels.min() < 0 or pixels.max() > 255:
+        raise DataError(f"{where}: expected grey levels 0..255, found [{pixels.min()}, {pixels.max()}].")
+    return training, pixels.astype(np.uint8).tobytes(), label

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ganbench.datasets._arrays import grey_levels, unit_interval
-from ganbench.datasets._sources import find_file
+from ganbench.datasets._arrays import as_labels, grey_levels, unit_interval
+from ganbench.datasets._sources import find_file, first_existing
 from ganbench.datasets.base import Dataset, Split, content_checksum
 from ganbench.errors import DataError
 
-__all__ = ["load"]
+__all__ = ["find", "load"]
 
 _FILE = "TFD_48x48.mat"
 _EVENT_SHAPE = (48, 48)
@@ -26,31 +26,43 @@ _FIELDS = ("images", "folds", "labs_ex", "labs_id")
 _REMEDY = f"The Toronto Face Database is given by permission of its authors only: put {_FILE} there."
 
 
+def find(root: Path) -> Path | None:
+    """The file that `load` would read."""
+    return first_existing(_candidates(root))
+
+
 def load(root: Path, *, download: bool = False) -> Dataset:
     """Read `root/TFD_48x48.mat` (or `root/TFD/TFD_48x48.mat`): images `[48, 48]`, grey levels divided by 255.
 
     Every fold trains on the unlabelled images, the same ones, so that one model serves all folds; it validates and
-    tests on the images that the column of the fold marks 2 and 3.
+    tests on the images that the column of the fold marks 2 and 3. The labels of these are the expressions as the file
+    codes them, in `labs_ex`; the unlabelled images have none.
 
     Args:
         root: The folder of the data.
         download: Not used: there is nothing to download from.
 
     Raises:
-        DataError: The file is missing, unreadable, or not of the published format.
+        MissingDataError: The file is missing.
+        DataError: The file is unreadable, or not of the published format.
     """
-    path = find_file("tfd", (root / _FILE, root / "TFD" / _FILE), _REMEDY)
+    path = find_file("tfd", _candidates(root), _REMEDY)
     fields = _read_fields(path)
     levels = grey_levels(fields["images"], f"{path}, field 'images'", _EVENT_SHAPE)
     folds = _check_folds(fields["folds"], len(levels), path)
+    expressions = as_labels(fields["labs_ex"], len(levels), f"{path}, field 'labs_ex'")
     return Dataset(
         name="tfd",
         event_shape=_EVENT_SHAPE,
         value_range=(0.0, 1.0),
         checksum=content_checksum(levels, folds),
-        splits=_splits(levels, folds),
+        splits=_splits(levels, folds, expressions),
         notes="Train is the unlabelled images, the same in all folds; valid and test are those of the official folds.",
     )
+
+
+def _candidates(root: Path) -> tuple[Path, ...]:
+    return (root / _FILE, root / "TFD" / _FILE)
 
 
 def _read_fields(path: Path) -> dict[str, np.ndarray]:
@@ -84,7 +96,7 @@ def _check_folds(folds: np.ndarray, n: int, path: Path) -> np.ndarray:
     return np.ascontiguousarray(folds, dtype=np.uint8)
 
 
-def _splits(levels: np.ndarray, folds: np.ndarray) -> tuple[Split, ...]:
+def _splits(levels: np.ndarray, folds: np.ndarray, expressions: np.ndarray) -> tuple[Split, ...]:
     train = unit_interval(levels[folds[:, 0] == _UNLABELLED])
     return tuple(
         Split(
@@ -92,6 +104,8 @@ def _splits(levels: np.ndarray, folds: np.ndarray) -> tuple[Split, ...]:
             train=train,
             valid=unit_interval(levels[codes == _VALID]),
             test=unit_interval(levels[codes == _TEST]),
+            valid_labels=expressions[codes == _VALID],
+            test_labels=expressions[codes == _TEST],
         )
         for k, codes in enumerate(folds.T)
     )
