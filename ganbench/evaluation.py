@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Evaluation", "check_samples", "score_key"]
 
 _RANGE_TOLERANCE = 1e-3
+_EXAMPLES = ("train", "valid", "test")
 
 
 def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int) -> str:
@@ -36,9 +37,11 @@ def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int
         DataError: The metric needs labels, and the split has none.
     """
     needs = metric.metric.needs
-    data = {role: getattr(split, f"{role}_checksum") for role in ("train", "valid", "test", "labels") if role in needs}
-    if data.get("labels") == "":
-        raise DataError(f"The metric {metric.name!r} needs class labels, and these data have none.")
+    data: dict[str, Any] = {role: getattr(split, f"{role}_checksum") for role in _EXAMPLES if role in needs}
+    if "labels" in needs:
+        data["labels"] = [split.labels_checksum(role) for role in _EXAMPLES]
+        if not any(data["labels"]):
+            raise DataError(f"The metric {metric.name!r} needs class labels, and these data have none.")
     return content_key([metric.key, samples_sha256, data, seed if "generator" in needs else None])
 
 
@@ -77,6 +80,7 @@ class Evaluation:
             version=metric.metric.version,
             settings=metric.settings_as_data,
             key=score_key(metric, self.samples_sha256, self.split, self.seed),
+            headline=next(iter(result.values)),
             values=result.values,
             curves=result.curves,
             findings=result.findings,

@@ -1,7 +1,7 @@
 """Examine whether a model or a metric keeps its contract.
 
-A model is trained for a few epochs on some images of a data set; a metric is measured on small sets of numbers. Exit code
-3 if a check fails.
+A model is trained for a few epochs on some images of a data set; a metric is measured on small sets of numbers. Exit
+code 3 if a check fails.
 """
 
 from __future__ import annotations

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from ganbench.datasets._sources import data_root
 from ganbench.datasets.base import Dataset, Split, UnavailableDataset
-from ganbench.datasets.catalogue import Entry, dataset_names, describe, find_dataset, find_entry, load_dataset
+from ganbench.datasets.catalogue import (
+    Entry,
+    as_dataset,
+    dataset_names,
+    describe,
+    find_dataset,
+    find_entry,
+    load_dataset,
+)
 from ganbench.datasets.files import read_array_file
 
 __all__ = [
@@ -15,6 +23,7 @@ __all__ = [
     "Entry",
     "Split",
     "UnavailableDataset",
+    "as_dataset",
     "data_root",
     "dataset_names",
     "describe",

@@ -114,6 +114,7 @@ class Dataset:
         splits: One split named "standard", or the folds "fold0", "fold1", ...
         log_density: Only for toy densities: `[n, *event_shape]` to the exact log density in nats, `[n]` float64.
         notes: What a reader of a number on this data must know: known defects, choices of ours.
+        is_own: Whether it is a user's own, known by its content rather than by its name.
 
     Raises:
         DataError: A split does not have `event_shape`, or holds values that are not finite or outside `value_range`.
@@ -126,6 +127,7 @@ class Dataset:
     splits: tuple[Split, ...]
     log_density: Callable[[np.ndarray], np.ndarray] | None = None
     notes: str = ""
+    is_own: bool = False
 
     def __post_init__(self) -> None:
         names = [split.name for split in self.splits]
@@ -226,6 +228,7 @@ class Dataset:
             checksum=content_checksum(*parts.values()),
             splits=(split,),
             notes=notes,
+            is_own=True,
         )
 
     def _check_values(self, where: str, array: np.ndarray) -> None:

@@ -13,7 +13,7 @@ from ganbench.datasets.files import is_array_file
 from ganbench.datasets.files import load as _load_file
 from ganbench.errors import MissingDataError, UnknownNameError
 
-__all__ = ["Entry", "dataset_names", "describe", "find_dataset", "find_entry", "load_dataset"]
+__all__ = ["Entry", "as_dataset", "dataset_names", "describe", "find_dataset", "find_entry", "load_dataset"]
 
 _BUILT_IN = "nothing"
 
@@ -187,3 +187,19 @@ def find_dataset(
         return load_dataset(spec, root, download=download)
     except MissingDataError as error:
         return UnavailableDataset(str(spec), str(error))
+
+
+def as_dataset(
+    thing: str | Path | Dataset | Any, root: str | Path | None = None, *, download: bool = False
+) -> Dataset | UnavailableDataset:
+    """A data set from its name or path, itself, or an array of examples.
+
+    Raises:
+        UnknownNameError: A string is neither a known name nor the path of an array file.
+        DataError: The data cannot be used.
+    """
+    if isinstance(thing, Dataset):
+        return thing
+    if isinstance(thing, str | Path):
+        return find_dataset(thing, root, download=download)
+    return Dataset.from_arrays(thing)

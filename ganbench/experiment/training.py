@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ from ganbench.records.store import Store
 from ganbench.registry.models import ModelObject, ModelSource
 from ganbench.registry.user_files import calling_user_code
 from ganbench.runtime.seeding import torch_generator
-from ganbench.runtime.surroundings import storable_state, unchanged_surroundings
+from ganbench.runtime.state import storable_state
+from ganbench.runtime.surroundings import unchanged_surroundings
 
 __all__ = ["TrainedModel", "train_model"]
 
@@ -63,9 +64,9 @@ def train_model(cell: Cell, store: Store, device: str, progress: Progress) -> Tr
     else:
         _restore(model, generator, state, cell, store)
     if not state["complete"]:
-        train = torch.from_numpy(cell.split.train).to(device)
-        with calling_user_code(), unchanged_surroundings(train, cell.variant.label):
-            state = _run_epochs(model, train, generator, state, cell, store, progress)
+        train = torch.from_numpy(cell.split.train.copy()).to(device)
+        with calling_user_code(), unchanged_surroundings(train, cell.split.train) as examine:
+            state = _run_epochs(model, train, generator, state, cell, store, progress, examine)
     return TrainedModel(model, state["epochs"], state["metrics"], state["seconds"], state["provenance"])
 
 
@@ -89,9 +90,16 @@ def _restore(model: Any, generator: Any, state: dict[str, Any], cell: Cell, stor
 
 
 def _run_epochs(
-    model: Any, train: Any, generator: Any, state: dict[str, Any], cell: Cell, store: Store, progress: Progress
+    model: Any,
+    train: Any,
+    generator: Any,
+    state: dict[str, Any],
+    cell: Cell,
+    store: Store,
+    progress: Progress,
+    examine: Callable[[], None],
 ) -> dict[str, Any]:
-    """Exhaust `model.fit`, saving from time to time and at the end."""
+    """Exhaust `model.fit`, saving from time to time and at the end, once `examine` finds nothing wrong."""
     total = getattr(model, "total_epochs", None)
     begun = saved = time.monotonic()
     before = state["seconds"]
@@ -100,9 +108,11 @@ def _run_epochs(
         progress.epoch_finished(state["epochs"], total, state["metrics"])
         if time.monotonic() - saved >= CHECKPOINT_SECONDS:
             state["seconds"] = before + time.monotonic() - begun
+            examine()
             _save(model, generator, state, cell, store)
             saved = time.monotonic()
     state = {**state, "seconds": before + time.monotonic() - begun, "complete": True}
+    examine()
     _save(model, generator, state, cell, store)
     return state
 
@@ -133,6 +143,6 @@ def _checked(metrics: Mapping[str, float], cell: Cell, epoch: int) -> dict[str, 
 
 
 def _save(model: Any, generator: Any, state: dict[str, Any], cell: Cell, store: Store) -> None:
-    model_state = storable_state(model.state_dict(), cell.variant.label)
+    model_state = storable_state(model.state_dict())
     content = {**state, "format": CHECKPOINT_FORMAT, "model": model_state, "generator": generator.get_state()}
     store.write_checkpoint(cell.train_key, content)

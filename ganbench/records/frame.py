@@ -57,8 +57,8 @@ def score_frame(
     - *folds*: the fold means, averaged over seeds first;
     - *seeds* (where there are several): the means of whole runs, with n - 1 in the variance.
 
-    Beside `COLUMNS` there are `standard_error_unbiased` (n - 1 in the variance), `findings` (warnings, "code: text") and
-    `reason`.
+    Beside `COLUMNS` there are `standard_error_unbiased` (n - 1 in the variance), `findings` (warnings, "code: text")
+    and `reason`.
 
     Args:
         records: Records of the protocol.

@@ -98,6 +98,7 @@ def _score(
         "version": 1,
         "settings": settings,
         "key": "",
+        "headline": next(iter(values)),
         "values": values,
         "curves": curves,
         "findings": findings,

@@ -92,7 +92,8 @@ class Score(_Struct, frozen=True):
         version: Its version.
         settings: All its settings.
         key: sha256 over the metric, its settings and source, the samples and the data it was given.
-        values: Named values; the first is the one that a table shows.
+        headline: The name of the value that a table shows.
+        values: Named values.
         curves: Named curves.
         findings: What limits the trust in the values.
     """
@@ -101,14 +102,14 @@ class Score(_Struct, frozen=True):
     version: int
     settings: dict[str, Any]
     key: str
+    headline: str
     values: dict[str, Value]
     curves: dict[str, Curve] = {}
     findings: tuple[Finding, ...] = ()
 
-    @property
-    def headline(self) -> str:
-        """The name of the value that a table shows."""
-        return next(iter(self.values))
+    def __post_init__(self) -> None:
+        if self.headline not in self.values:
+            raise ValueError(f"the headline {self.headline!r} is none of the values {list(self.values)}")
 
 
 class Training(_Struct, frozen=True):
@@ -180,9 +181,9 @@ class Record(_Struct, frozen=True, kw_only=True):
         return next((score for score in self.scores if score.metric == metric), None)
 
     def to_json(self) -> str:
-        """The record as strict JSON with sorted keys, lists of numbers on one line."""
+        """The record as strict JSON on one line."""
         content = msgspec.to_builtins(self)
-        return msgspec.json.encode({"schema_version": self.schema_version, **content}, order="sorted").decode() + "\n"
+        return msgspec.json.encode({"schema_version": self.schema_version, **content}).decode() + "\n"
 
 
 def read_record(text: str | bytes, origin: str) -> Record:

@@ -12,10 +12,10 @@ from typing import Any
 from ganbench.errors import UsageError
 from ganbench.files import content_key
 from ganbench.metrics.metric import ROLES, Metric
-from ganbench.registry.source import Source, find_target, object_target
+from ganbench.registry.source import Source, find_target, installed, object_target
 from ganbench.registry.specs import Spec, format_spec, parse_spec, same_setting
 
-__all__ = ["ENTRY_POINT_GROUP", "MetricSource", "find_metric"]
+__all__ = ["ENTRY_POINT_GROUP", "MetricSource", "find_metric", "names_metric"]
 
 ENTRY_POINT_GROUP = "ganbench.metrics"
 _HINT = "A metric may also be given as package.module:Class or ./file.py:Class."
@@ -111,3 +111,17 @@ def _checked(metric: Any) -> Metric:
     if metric.direction not in ("higher", "lower", "neither"):
         raise UsageError(f"The metric {name!r} has direction {metric.direction!r}; accepted: higher, lower, neither.")
     return metric  # type: ignore[no-any-return]
+
+
+def names_metric(spec: Any) -> bool:
+    """Whether a spec, a class or an object is a metric rather than a model: installed as one, or able to measure.
+
+    Raises:
+        ModelError: It cannot be imported.
+    """
+    if not isinstance(spec, str):
+        return hasattr(spec, "measure")
+    parsed = parse_spec(spec)
+    if ":" not in parsed.target:
+        return parsed.target in installed(ENTRY_POINT_GROUP)
+    return hasattr(Source(*find_target(parsed, ENTRY_POINT_GROUP, "metric", _HINT)).load(), "measure")

@@ -123,7 +123,7 @@ def _wanted(record: Record, models: Sequence[str], datasets: Sequence[str]) -> b
 
 
 def _protocol_of(results: str | Path, protocol: str | Path | Protocol | None) -> Protocol:
-    """A protocol by name, also one whose file has been elsewhere when it was run; the only one that is there if None."""
+    """A protocol by name, also one whose file was elsewhere when it was run; if None, the only one that is there."""
     if isinstance(protocol, Protocol):
         return protocol
     name = str(protocol or _only_protocol(results))
