@@ -83,9 +83,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.rounds < 1:
         raise UsageError(f"--rounds {options.rounds} is not accepted. Give a number of rounds, such as 21.")
     if not (options.benchmarks / "__init__.py").is_file():
-        raise UsageError(
-            f"--benchmarks {options.benchmarks} is no package of benchmarks. Name a folder with an __init__.py."
-        )
+        raise UsageError(f"--benchmarks {options.benchmarks} is no folder of benchmarks. Name one with an __init__.py.")
     try:
         re.compile(options.only or "")
     except re.error as error:

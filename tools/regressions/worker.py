@@ -61,7 +61,7 @@ class _TwoClocks(TimeBenchmark):
 
 
 def _described(benchmark: _TwoClocks) -> Iterator[tuple[str, dict[str, Any]]]:
-    """asv's identifier and a description, for every combination of parameters."""
+    """Asv's identifier and a description, for every combination of parameters."""
     for index, values in enumerate(itertools.product(*benchmark.params)):
         named = [f"{name}={value}" for name, value in zip(benchmark.param_names, values, strict=True)]
         label = f"{benchmark.name}({', '.join(values)})"
