@@ -130,7 +130,7 @@ def test_a_kernel_slowed_by_1_3_is_caught_and_no_other(compare, suite, tree, cha
 
 
 def test_an_unchanged_tree_is_quiet_again_and_again(compare, suite, tree, tmp_path):
-    for run in range(5):
+    for run in range(3):
         report = tmp_path / f"{run}.json"
         code, out, err = compare(
             "--base-tree", tree, "--tree", tree, "--benchmarks", suite, "--only", "Kernels", "--json", report
