@@ -1,4 +1,4 @@
-"""Small trees of sources: they import in no time, and their kernels take a millisecond."""
+"""Small trees of sources: they import in no time, and their kernels take a quarter of a millisecond."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ toy = "ganbench.kernels:MODEL"
 """
 KERNELS = """
 def parzen():
-    return sum(range(100_000))
+    return sum(range(20_000))
 
 
 def neighbors():
-    return sum(range(100_000))
+    return sum(range(20_000))
 """
 
 
