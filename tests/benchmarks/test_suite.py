@@ -16,7 +16,7 @@ QUICK = {
     metrics.NearestNeighbors: (2000, 10_000, 64, 10, "cpu"),
     models.ShortEpoch: ("cae", "cpu"),
     models.Step: ("dbn", "bfloat16", "cpu"),
-    models.StepAndItsProducts: ("dbn", "float32", "cpu"),
+    models.StepAndItsProducts: ("adversarial", "float32", "cpu"),
     models.AdversarialSampler: ("adversarial", "cpu"),
     models.ShortChains: ("gsn", "cpu"),
     accuracy.FrozenSamples: ("refined",),

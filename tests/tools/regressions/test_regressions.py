@@ -2,8 +2,8 @@
 
 A slow-down of 1.3 is missed by chance if more than 3 of 21 rounds contradict it by both clocks. Of 704 rounds of equal
 trees on two cores at a load of seven none lay below its median by log 1.3; were it one in a hundred,
-P(Bin(21, 0.01) > 3) would be 5e-5. An unchanged tree is called slower only if two looks, by other processes, both find a median beyond 1.15;
-in 32 looks by either clock it was between 0.987 and 1.018.
+P(Bin(21, 0.01) > 3) would be 5e-5. An unchanged tree is called slower only if two looks, by other processes, both find
+a median beyond 1.15; in 32 looks by either clock it was between 0.987 and 1.018.
 """
 
 from __future__ import annotations
