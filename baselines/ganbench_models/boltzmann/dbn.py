@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from ganbench.modelling import Replayed, shuffled_minibatches
+from ganbench.modelling import Replayed, check_flag, check_integer, check_number, per_layer, shuffled_minibatches
 from ganbench_models.boltzmann.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
-from ganbench_models.chains import ChainSettings, run_chains
-from ganbench_models.layerwise import GreedyLayerwiseModel, check_at_least, per_layer
+from ganbench_models.chains import ChainSampler, ChainSettings, cycled
+from ganbench_models.layerwise import GreedyLayerwiseModel
 
 __all__ = ["DeepBeliefNetwork"]
 
 
-class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
+class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine], ChainSampler):
     """A deep belief network with binary units, trained greedily from the lowest layer up.
 
     P(x, h₁, …, h_L) = P(x | h₁) ⋯ P(h_{L-2} | h_{L-1}) P(h_{L-1}, h_L): the top two layers are a restricted Boltzmann
@@ -38,7 +38,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         batch_size: Images in a minibatch.
         learning_rate: Of a layer's first epoch; one number stands for all layers.
         final_learning_rate: Of a layer's last epoch, reached linearly; one number stands for all layers.
-        momentum: Share of the last step that is kept, in [0, 1).
+        momentum: Factor on the old velocity, in [0, 1).
         weight_decay: Of the weights, relative to the gradient.
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
@@ -94,38 +94,50 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             precision=precision,
         )
         self.gibbs_steps = per_layer("gibbs_steps", gibbs_steps, len(self.hidden_sizes))
-        if not isinstance(mean_reconstructions, bool):
-            raise ValueError(f"mean_reconstructions must be true or false, not {mean_reconstructions!r}.")
         self.weight_decay, self.mean_reconstructions, self.particles = weight_decay, mean_reconstructions, particles
-        check_at_least(0, weight_decay=weight_decay)
-        check_at_least(1, whole=True, gibbs_steps=self.gibbs_steps, particles=particles)
+        check_integer("gibbs_steps", self.gibbs_steps, each=True)
+        check_integer("particles", particles)
+        check_number("weight_decay", weight_decay, least=0)
+        check_flag("mean_reconstructions", mean_reconstructions)
         self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
         self._particles = torch.empty(0)  # hidden states of the top layer's persistent chains, once it is trained
 
-    def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
-        """Draw `n` images by Gibbs sampling in the topmost trained layer and one pass down.
+    def start_chains(
+        self, chains: int, *, examples: torch.Tensor | None = None, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Hidden states of the topmost trained layer: drawn given the examples, or fair coins.
 
         Raises:
-            ValueError: The model has not been trained, or n is below 1.
+            ValueError: The model has not been trained.
+            UserError: The examples have another shape or leave [0, 1].
         """
-        *below, top = self._trained_layers()
+        top = self._trained_layers()[-1]
+        means = (
+            top.hidden_bias.new_full((chains, len(top.hidden_bias)), 0.5) if examples is None else self.encode(examples)
+        )
+        return {"hidden": draw_binary(means, generator=generator)}
 
-        def start(chains: int) -> torch.Tensor:
-            if len(self._particles) == 0:
-                return draw_binary(top.hidden_bias.new_full((chains, top.weights.shape[1]), 0.5), generator=generator)
-            return self._particles[torch.arange(chains, device=self.device) % self.particles]
+    def step_chains(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """One Gibbs step of the topmost trained layer, h -> v -> h."""
+        top = self._trained_layers()[-1]
+        means = top.down(state["hidden"])
+        visible = draw_binary(means, generator=generator)
+        return {"hidden": draw_binary(top.up(visible), generator=generator), "visible": visible, "means": means}
 
-        def step(hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            means = top.down(hidden)
-            visible = draw_binary(means, generator=generator)
-            return draw_binary(top.up(visible), generator=generator), visible if below else means
-
-        visible = run_chains(step, start, n, self.chain_settings)
+    def chain_samples(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> torch.Tensor:
+        """E[x | h₁], with h₁ the last visible state of the top layer, passed down as binary draws where it must be."""
+        *below, _ = self._trained_layers()
+        if not below:
+            return state["means"].reshape(-1, *self.event_shape)
+        hidden = state["visible"]
         for layer in reversed(below[1:]):
-            visible = draw_binary(layer.down(visible), generator=generator)
-        if below:
-            visible = below[0].down(visible)
-        return visible.reshape(n, *self.event_shape)
+            hidden = draw_binary(layer.down(hidden), generator=generator)
+        return below[0].down(hidden).reshape(-1, *self.event_shape)
+
+    def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        if len(self._particles) == 0:  # the top layer is still to be trained
+            return self.start_chains(chains, generator=generator)
+        return {"hidden": cycled(self._particles, chains)}
 
     def state_dict(self) -> dict[str, Any]:
         """The parameters, the velocity, the number of epochs done, and the particles once there are any."""
@@ -146,12 +158,14 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             rows = torch.randint(len(inputs), (self.particles,), generator=generator, device=self.device)
             self._particles = draw_binary(self.layers[layer].up(inputs[rows]), generator=generator)
 
-    def _train_epoch(self, layer: int, inputs: torch.Tensor, rate: float, generator: torch.Generator) -> None:
-        step = Replayed(lambda visible: self._update(layer, visible, rate, generator), generator)
+    def _train_epoch(self, layer: int, inputs: torch.Tensor, learning_rate: float, generator: torch.Generator) -> None:
+        step = Replayed(lambda visible: self._update(layer, visible, learning_rate, generator), generator)
         for visible in shuffled_minibatches(inputs, self.batch_size, generator=generator):
             step(visible)
 
-    def _update(self, layer: int, visible: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
+    def _update(
+        self, layer: int, visible: torch.Tensor, learning_rate: float, generator: torch.Generator
+    ) -> torch.Tensor:
         """One contrastive update of a layer by a minibatch; the persistent particles, if there are any, move on."""
         rbm, steps = self.layers[layer], self.gibbs_steps[layer]
         working = rbm.in_precision(self.precision)
@@ -168,7 +182,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             self.velocity,
             (visible, hidden),
             model,
-            learning_rate=rate,
+            learning_rate=learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
         )
