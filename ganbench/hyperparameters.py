@@ -92,8 +92,10 @@ def per_layer(name: str, value: Any, layers: int) -> tuple[Any, ...]:
 
 
 def _entries(value: Any, each: bool) -> Sequence[Any]:
-    """The values to check; what has none of them, or should not have several, stands for itself and is refused."""
-    return value if each and _is_sequence(value) and len(value) > 0 else (value,)
+    """The values to check; None, which no check accepts, where there is none or no sequence of them."""
+    if not each:
+        return (value,)
+    return value if _is_sequence(value) and len(value) > 0 else (None,)
 
 
 def _is_sequence(value: Any) -> bool:

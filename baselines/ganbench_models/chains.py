@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ganbench.modelling import check_integer
+from ganbench_models.images import flat_images
 
 __all__ = ["ChainSampler", "ChainSettings", "cycled"]
 
@@ -37,29 +40,55 @@ class ChainSettings:
 
 
 class ChainSampler(ABC):
-    """The `sample` of a model that is a `MarkovChain` of `ganbench.model`."""
+    """What models that are sampled by Markov chains have in common: a `MarkovChain` of `ganbench.model`."""
 
     event_shape: tuple[int, ...]
     device: torch.device
     chain_settings: ChainSettings
+    epoch: int
 
-    @abstractmethod
     def start_chains(
         self, chains: int, *, examples: torch.Tensor | None = None, generator: torch.Generator
     ) -> dict[str, Any]:
-        """The state of `chains` chains at the `examples`, `[chains, *event_shape]`, or else at a neutral start."""
+        """The state of `chains` chains at the examples, `[chains, *event_shape]`, or else at noise.
+
+        Raises:
+            ValueError: The model has not been trained, or there is not one example for each chain.
+            UserError: The examples have another shape or leave [0, 1].
+        """
+        self._require_trained()
+        check_integer("chains", chains)
+        if examples is None:
+            return self._start_at_noise(chains, generator)
+        images = flat_images(examples, self.event_shape)
+        if len(images) != chains:
+            raise ValueError(f"{chains} chains cannot start at {len(images)} examples: give one for each chain.")
+        return self._start_at(images, generator)
 
     @abstractmethod
-    def step_chains(self, state: dict[str, Any], *, generator: torch.Generator) -> dict[str, Any]:
+    def step_chains(self, state: Mapping[str, Any], *, generator: torch.Generator) -> dict[str, Any]:
         """The state one step later."""
 
     @abstractmethod
-    def chain_samples(self, state: dict[str, Any], *, generator: torch.Generator) -> torch.Tensor:
-        """The samples that a state stands for, `[chains, *event_shape]`."""
+    def chain_samples(self, state: Mapping[str, Any], *, generator: torch.Generator) -> torch.Tensor:
+        """The samples that a state after at least one step stands for, `[chains, *event_shape]`."""
 
+    @abstractmethod
+    def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, Any]:
+        """The state of chains at images, `[chains, d]`."""
+
+    def _start_at_noise(self, chains: int, generator: torch.Generator) -> dict[str, Any]:
+        """The state of chains at images of uniform noise."""
+        noise = torch.rand(chains, math.prod(self.event_shape), generator=generator, device=self.device)
+        return self._start_at(noise, generator)
+
+    @abstractmethod
     def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, Any]:
         """Where `sample` starts its chains."""
-        return self.start_chains(chains, generator=generator)
+
+    def _require_trained(self) -> None:
+        if self.epoch == 0:
+            raise ValueError(f"{type(self).__name__} has not been trained: run at least one epoch of fit first.")
 
     @torch.no_grad()
     def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
@@ -72,6 +101,7 @@ class ChainSampler(ABC):
         Raises:
             ValueError: The model has not been trained, or n is below 1.
         """
+        self._require_trained()
         check_integer("n", n)
         settings = self.chain_settings
         chains = min(settings.chains, n)

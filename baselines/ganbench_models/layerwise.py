@@ -11,6 +11,7 @@ import torch
 
 from ganbench import UserError
 from ganbench.modelling import check_integer, check_number, per_layer, resolve_precision
+from ganbench_models.chains import ChainSampler
 from ganbench_models.images import flat_images
 from ganbench_models.tied_layer import TiedLayer
 
@@ -21,7 +22,7 @@ Layer = TypeVar("Layer", bound=TiedLayer)
 _PROBE = 1000  # images on which an epoch's metrics are measured
 
 
-class GreedyLayerwiseModel(Generic[Layer]):
+class GreedyLayerwiseModel(ChainSampler, Generic[Layer]):
     """The part of `fit`, `state_dict` and `load_state_dict` that does not depend on what a layer learns.
 
     The learning rate of a layer falls linearly, epoch by epoch, from `learning_rate` in its first epoch to
@@ -116,10 +117,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
             UserError: The examples have another shape or leave [0, 1].
             ValueError: The model has not been trained.
         """
-        code = flat_images(examples, self.event_shape)
-        for layer in self._trained_layers():
-            code = layer.up(code)
-        return code
+        return self._code(flat_images(examples, self.event_shape))
 
     def state_dict(self) -> dict[str, Any]:
         """Parameters of all layers, the velocity of the one in training, and the number of epochs done."""
@@ -148,10 +146,15 @@ class GreedyLayerwiseModel(Generic[Layer]):
         Raises:
             ValueError: There is none.
         """
-        if self.epoch == 0:
-            raise ValueError(f"{type(self).__name__} has not been trained: run at least one epoch of fit, then sample.")
+        self._require_trained()
         started = sum(self.epoch > sum(self.epochs[:layer]) for layer in range(len(self.epochs)))
         return self.layers[:started]
+
+    def _code(self, images: torch.Tensor) -> torch.Tensor:
+        """`encode` of flat images, `[n, d]`."""
+        for layer in self._trained_layers():
+            images = layer.up(images)
+        return images
 
     def _sizes(self) -> list[tuple[int, int]]:
         return list(pairwise((math.prod(self.event_shape), *self.hidden_sizes)))

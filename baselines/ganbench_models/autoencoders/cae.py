@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
@@ -11,8 +10,7 @@ import torch
 from ganbench.modelling import Replayed, check_choice, check_number, per_layer, shuffled_minibatches
 from ganbench_models.autoencoders.contractive import ContractiveAutoEncoder
 from ganbench_models.autoencoders.random_walk import walk
-from ganbench_models.chains import ChainSampler, ChainSettings, cycled
-from ganbench_models.images import flat_images
+from ganbench_models.chains import ChainSettings, cycled
 from ganbench_models.layerwise import GreedyLayerwiseModel
 
 __all__ = ["StackedContractiveAutoEncoder"]
@@ -20,7 +18,7 @@ __all__ = ["StackedContractiveAutoEncoder"]
 Jacobian = Literal["top", "input"]
 
 
-class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder], ChainSampler):
+class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]):
     """Contractive auto-encoders, each trained on the codes of the one below, sampled by a random walk.
 
     The code hardly reacts to most directions of the input; those to which it does react span the tangent space of the
@@ -100,25 +98,8 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
         self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
         self._starts = torch.empty(0)  # training images where the walks start, once there are any
 
-    def start_chains(
-        self, chains: int, *, examples: torch.Tensor | None = None, generator: torch.Generator
-    ) -> dict[str, torch.Tensor]:
-        """The examples, or uniform noise.
-
-        Raises:
-            UserError: The examples have another shape or leave [0, 1].
-        """
-        if examples is not None:
-            return {"visible": flat_images(examples, self.event_shape)}
-        pixels = math.prod(self.event_shape)
-        return {"visible": torch.rand(chains, pixels, generator=generator, device=self.device)}
-
     def step_chains(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        """One step of the walk through the trained layers.
-
-        Raises:
-            ValueError: The model has not been trained.
-        """
+        """One step of the walk through the trained layers."""
         layers = self._trained_layers()
         visible = walk(
             layers,
@@ -133,9 +114,11 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
         """The decoded means."""
         return state["visible"].reshape(-1, *self.event_shape)
 
+    def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"visible": images}
+
     def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        self._trained_layers()  # refuses before training, when there are no starts
-        return {"visible": cycled(self._starts, chains)}
+        return self._start_at(cycled(self._starts, chains), generator)
 
     def state_dict(self) -> dict[str, Any]:
         """The parameters, the velocity, the number of epochs done, and the images where the walks start."""

@@ -9,13 +9,13 @@ import torch
 
 from ganbench.modelling import Replayed, check_flag, check_integer, check_number, per_layer, shuffled_minibatches
 from ganbench_models.boltzmann.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
-from ganbench_models.chains import ChainSampler, ChainSettings, cycled
+from ganbench_models.chains import ChainSettings, cycled
 from ganbench_models.layerwise import GreedyLayerwiseModel
 
 __all__ = ["DeepBeliefNetwork"]
 
 
-class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine], ChainSampler):
+class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
     """A deep belief network with binary units, trained greedily from the lowest layer up.
 
     P(x, h₁, …, h_L) = P(x | h₁) ⋯ P(h_{L-2} | h_{L-1}) P(h_{L-1}, h_L): the top two layers are a restricted Boltzmann
@@ -102,21 +102,6 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine], ChainS
         self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
         self._particles = torch.empty(0)  # hidden states of the top layer's persistent chains, once it is trained
 
-    def start_chains(
-        self, chains: int, *, examples: torch.Tensor | None = None, generator: torch.Generator
-    ) -> dict[str, torch.Tensor]:
-        """Hidden states of the topmost trained layer: drawn given the examples, or fair coins.
-
-        Raises:
-            ValueError: The model has not been trained.
-            UserError: The examples have another shape or leave [0, 1].
-        """
-        top = self._trained_layers()[-1]
-        means = (
-            top.hidden_bias.new_full((chains, len(top.hidden_bias)), 0.5) if examples is None else self.encode(examples)
-        )
-        return {"hidden": draw_binary(means, generator=generator)}
-
     def step_chains(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """One Gibbs step of the topmost trained layer, h -> v -> h."""
         top = self._trained_layers()[-1]
@@ -134,9 +119,17 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine], ChainS
             hidden = draw_binary(layer.down(hidden), generator=generator)
         return below[0].down(hidden).reshape(-1, *self.event_shape)
 
+    def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"hidden": draw_binary(self._code(images), generator=generator)}
+
+    def _start_at_noise(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Hidden units that are fair coins."""
+        bias = self._trained_layers()[-1].hidden_bias
+        return {"hidden": draw_binary(bias.new_full((chains, len(bias)), 0.5), generator=generator)}
+
     def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
         if len(self._particles) == 0:  # the top layer is still to be trained
-            return self.start_chains(chains, generator=generator)
+            return self._start_at_noise(chains, generator)
         return {"hidden": cycled(self._particles, chains)}
 
     def state_dict(self) -> dict[str, Any]:

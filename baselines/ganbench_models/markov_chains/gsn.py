@@ -141,21 +141,6 @@ class GenerativeStochasticNetwork(ChainSampler):
             self._require_finite(cross_entropy)
             yield {"reconstruction_cross_entropy": cross_entropy, "learning_rate": learning_rate}
 
-    def start_chains(
-        self, chains: int, *, examples: torch.Tensor | None = None, generator: torch.Generator
-    ) -> dict[str, Any]:
-        """Hidden layers of zeros above the corrupted examples, or above corrupted uniform noise.
-
-        Raises:
-            ValueError: The model has not been trained.
-            UserError: The examples have another shape or leave [0, 1].
-        """
-        if examples is None:
-            visible = torch.rand(chains, self.sizes[0], generator=generator, device=self.device)
-        else:
-            visible = flat_images(examples, self.event_shape)
-        return {"layers": self._network().start(visible, generator=generator)}
-
     def step_chains(self, state: Mapping[str, Any], *, generator: torch.Generator) -> dict[str, Any]:
         """One update of all layers."""
         network = self._network()
@@ -167,15 +152,15 @@ class GenerativeStochasticNetwork(ChainSampler):
         """The visible means of the last update."""
         return state["logits"].sigmoid().reshape(-1, *self.event_shape)
 
+    def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, Any]:
+        return {"layers": self._network().start(images, generator=generator)}
+
     def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, Any]:
-        network = self._network()  # refuses before training, when there are no starts
         if self.chain_start == "noise":
-            return self.start_chains(chains, generator=generator)
-        return {"layers": network.start(cycled(self._starts, chains), generator=generator)}
+            return self._start_at_noise(chains, generator)
+        return self._start_at(cycled(self._starts, chains), generator)
 
     def _network(self) -> TiedNetwork:
-        if not self.weights:
-            raise ValueError(f"{type(self).__name__} has not been trained: begin fit, or load a state, then sample.")
         return TiedNetwork(self.weights, self.biases, self.corruption)
 
     def state_dict(self) -> dict[str, Any]:
@@ -209,8 +194,10 @@ class GenerativeStochasticNetwork(ChainSampler):
 
     def _begin(self, images: torch.Tensor, generator: torch.Generator) -> None:
         """Draw parameters and the order of the images; keep as many images as there are chains to start."""
-        # a weight is drawn, and lies in memory, as its transpose
-        self.weights = [glorot_uniform(n_out, n_in, generator=generator).T for n_in, n_out in pairwise(self.sizes)]
+        # each is drawn as its transpose, as it was for the committed results
+        self.weights = [
+            glorot_uniform(n_out, n_in, generator=generator).T.contiguous() for n_in, n_out in pairwise(self.sizes)
+        ]
         self.biases = [torch.zeros(size, device=self.device) for size in self.sizes]
         self.velocity = [torch.zeros_like(parameter) for parameter in (*self.weights, *self.biases)]
         self._order = torch.randperm(len(images), generator=generator, device=self.device)

@@ -8,6 +8,8 @@ import torch
 from ganbench_models.boltzmann.dbn import DeepBeliefNetwork
 from ganbench_models.boltzmann.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
 
+from ganbench.model import MarkovChain
+
 VISIBLE, HIDDEN = 4, 3
 
 
@@ -181,15 +183,89 @@ def test_chains_start_from_the_particles():
     assert torch.equal(model.sample(6, generator=torch.Generator().manual_seed(0)), expected)
 
 
-def test_binary_states_pass_down_and_means_come_out():
-    model = DeepBeliefNetwork((4,), hidden_sizes=(6, 5, 3), epochs=1, particles=2, chains=2, burn_in=0, thinning=1)
+def large_dbn(*, particles: torch.Tensor) -> DeepBeliefNetwork:
+    """Three layers with parameters of order one, so that draws with other means are other draws."""
+    model = DeepBeliefNetwork((4,), hidden_sizes=(6, 5, 3), epochs=1, chains=2, burn_in=0, thinning=1)
     fit(model, random_images(10))
+    state, generator = model.state_dict(), torch.Generator().manual_seed(3)
+    for layer in state["layers"]:
+        for tensor in layer.values():
+            tensor.copy_(2 * torch.randn(tensor.shape, generator=generator))
+    model.load_state_dict({**state, "particles": particles})
+    return model
+
+
+def enumerated_mean(model: DeepBeliefNetwork, hidden: torch.Tensor, *, binary: bool) -> torch.Tensor:
+    """E[x] one Gibbs step after the top hidden state `hidden`, over all states in between; or by passing means."""
+    low, middle, top = model.layers
+    mean = torch.zeros(4, dtype=torch.float64)
+    given = top.down(hidden.unsqueeze(0))[0].double()
+    for h2 in all_states(5):
+        p2 = torch.where(h2 == 1, given, 1 - given).prod()
+        below = middle.down(h2.float().unsqueeze(0))[0]
+        if not binary:
+            mean += p2 * low.down(below.unsqueeze(0))[0].double()
+            continue
+        for h1 in all_states(6):
+            p1 = torch.where(h1 == 1, below.double(), 1 - below.double()).prod()
+            mean += p2 * p1 * low.down(h1.float().unsqueeze(0))[0].double()
+    return mean
+
+
+def test_binary_states_pass_down_and_means_come_out():
+    particles = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    model = large_dbn(particles=particles)
     low, middle, top = model.layers
     generator = torch.Generator().manual_seed(1)
-    h2 = draw_binary(top.down(model.state_dict()["particles"]), generator=generator)
+    h2 = draw_binary(top.down(particles), generator=generator)
     draw_binary(top.up(h2), generator=generator)
     h1 = draw_binary(middle.down(h2), generator=generator)
-    assert torch.equal(model.sample(2, generator=torch.Generator().manual_seed(1)), low.down(h1))
+    samples = model.sample(2, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(samples, low.down(h1))
+    for means_in_place_of_draws in (low.down(middle.down(h2)), low.down(middle.down(top.down(particles)))):
+        assert (samples - means_in_place_of_draws).abs().max() > 0.1
+
+
+def test_samples_have_the_enumerated_mean():
+    """Chains that start alike, one step on: the mean of the samples is E[x], which means passed down do not give."""
+    hidden = torch.tensor([1.0, 0.0, 1.0])
+    model, n = large_dbn(particles=hidden.expand(2, 3)), 20_000
+    generator = torch.Generator().manual_seed(2)
+    state = model.step_chains({"hidden": hidden.expand(n, 3)}, generator=generator)
+    samples = model.chain_samples(state, generator=generator)
+    standard_error = samples.std(0) / math.sqrt(n)
+    assert ((samples.mean(0) - enumerated_mean(model, hidden, binary=True)).abs() <= 5 * standard_error).all()
+    by_means = enumerated_mean(model, hidden, binary=False)
+    assert ((samples.mean(0) - by_means).abs() > 10 * standard_error).any()
+
+
+def test_the_chain_has_the_enumerated_distribution_from_any_start():
+    """One layer with parameters of order one: from noise and from an image, the top machine's marginal is reached."""
+    generator = torch.Generator().manual_seed(9)
+    model = DeepBeliefNetwork((VISIBLE,), hidden_sizes=(HIDDEN,), epochs=1)
+    fit(model, random_images(10))
+    for tensor in model.layers[0].state().values():
+        tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    mean = log_marginal(*(tensor.double() for tensor in model.layers[0].state().values())).exp() @ all_states(VISIBLE)
+    chains = 30_000
+    assert isinstance(model, MarkovChain)
+    for examples in (None, torch.ones(chains, VISIBLE)):
+        state = model.start_chains(chains, examples=examples, generator=generator)
+        for _ in range(60):
+            state = model.step_chains(state, generator=generator)
+        samples = model.chain_samples(state, generator=generator)
+        assert ((samples.mean(0) - mean).abs() <= 5 * samples.std(0) / math.sqrt(chains)).all()
+
+
+def test_chains_start_at_the_codes_of_examples_or_at_fair_coins():
+    model, n = large_dbn(particles=torch.zeros(2, 3)), 20_000
+    image = torch.tensor([0.0, 1.0, 0.3, 0.9])
+    generator = torch.Generator().manual_seed(2)
+    for examples, mean in ((image.expand(n, 4), model.encode(image.unsqueeze(0))[0]), (None, torch.full((3,), 0.5))):
+        hidden = model.start_chains(n, examples=examples, generator=generator)["hidden"]
+        assert hidden.shape == (n, 3)
+        assert hidden.unique().tolist() == [0, 1]
+        assert ((hidden.mean(0) - mean).abs() <= 5 * (mean * (1 - mean) / n).sqrt()).all()
 
 
 def test_mean_reconstructions(rbm):
@@ -248,5 +324,5 @@ def test_particles_go_on_from_minibatch_to_minibatch():
     ],
 )
 def test_settings_are_checked(setting, value):
-    with pytest.raises(ValueError, match=setting):
+    with pytest.raises(ValueError, match=f"^{setting} is .*; accepted: "):
         DeepBeliefNetwork((2, 2), hidden_sizes=(3, 3), **{setting: value})
