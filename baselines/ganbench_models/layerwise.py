@@ -23,7 +23,7 @@ _PROBE = 1000  # images on which an epoch's metrics are measured
 
 
 class GreedyLayerwiseModel(ChainSampler, Generic[Layer]):
-    """The part of `fit`, `state_dict` and `load_state_dict` that does not depend on what a layer learns.
+    """A stack of tied layers: what does not depend on what a layer learns, nor on how the stack is sampled.
 
     The learning rate of a layer falls linearly, epoch by epoch, from `learning_rate` in its first epoch to
     `final_learning_rate` in its last one. After any number of epochs the model is the stack of the layers that have
@@ -37,7 +37,7 @@ class GreedyLayerwiseModel(ChainSampler, Generic[Layer]):
         batch_size: Images in a minibatch.
         learning_rate: Of a layer's first epoch; one number stands for all layers.
         final_learning_rate: Of a layer's last epoch; one number stands for all layers.
-        momentum: m in velocity ← m · velocity + learning rate · gradient, in [0, 1).
+        momentum: Factor on the old velocity, in [0, 1).
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
         precision: Data type of activations and gradients in training, "float32" or "bfloat16".

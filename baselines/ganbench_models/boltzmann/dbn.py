@@ -24,7 +24,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
     divergence, whose particles go on from minibatch to minibatch. Grey values stand for probabilities.
 
     A sample is E[x | h₁] (means, not binary draws), where the states of the top machine come from Gibbs chains that
-    start from the particles, and means are passed down through the layers between.
+    start from the particles, and binary draws are passed down through the layers between.
 
     References:
         A fast learning algorithm for deep belief nets (Hinton, Osindero and Teh, 2006).

@@ -164,7 +164,7 @@ class GenerativeStochasticNetwork(ChainSampler):
         return TiedNetwork(self.weights, self.biases, self.corruption)
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch and, once training has begun, parameters, velocity, order of the images and start images."""
+        """The epoch, the parameters, their velocity, the order of the images, and those where chains start."""
         return {
             "epoch": self.epoch,
             "weights": list(self.weights),
@@ -194,7 +194,7 @@ class GenerativeStochasticNetwork(ChainSampler):
 
     def _begin(self, images: torch.Tensor, generator: torch.Generator) -> None:
         """Draw parameters and the order of the images; keep as many images as there are chains to start."""
-        # drawn, and lying in memory, as their transposes: a step is then faster by a tenth (float32, two cores)
+        # drawn, and lying in memory, as their transposes: a float32 step is then faster by a tenth
         self.weights = [glorot_uniform(n_out, n_in, generator=generator).T for n_in, n_out in pairwise(self.sizes)]
         self.biases = [torch.zeros(size, device=self.device) for size in self.sizes]
         self.velocity = [torch.zeros_like(parameter) for parameter in (*self.weights, *self.biases)]
