@@ -57,7 +57,7 @@ _UNREADABLE = (
 )
 
 
-def as_array(value: Array, where: str) -> np.ndarray:
+def as_array(value: Array | None, where: str) -> np.ndarray:
     """A NumPy array of real numbers in native byte order, at most 64 bits each.
 
     A tensor is detached and moved to the host. bfloat16 and narrower floats become float32; longdouble becomes
