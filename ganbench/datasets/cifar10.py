@@ -137,7 +137,7 @@ def _read(root: Path, md5: Mapping[str, str]) -> dict[str, tuple[bytes, str]]:
 def _unpacked(path: Path, names: Collection[str]) -> dict[str, tuple[bytes, str]]:
     contents = {}
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, "r:gz") as archive:
             for member in archive:
                 name = member.name.rpartition("/")[2]
                 file = archive.extractfile(member) if name in names else None  # None, too, for what is no file
