@@ -8,6 +8,7 @@ and pylearn2.
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import tarfile
 import warnings
@@ -47,7 +48,7 @@ _FETCH_AGAIN = "Remove it and pass --download to fetch it again."
 def find(root: Path, names: Collection[str] = tuple(_MD5)) -> Path | None:
     """The folder of the batches, or the archive of them, that `load` would read."""
     folders = (root / _FOLDER, root)
-    found = next((folder for folder in folders if all((folder / name).is_file() for name in names)), None)
+    found = next((folder for folder in folders if all(os.path.isfile(folder / name) for name in names)), None)
     return found or first_existing([root / _ARCHIVE])
 
 

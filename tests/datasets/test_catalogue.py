@@ -162,7 +162,9 @@ def test_download_is_asked_for_only_when_wanted_and_its_failure_keeps_the_causes
     with pytest.raises(MissingDataError, match="missing"):
         datasets.load_dataset(name, tmp_path)
     assert calls == []
-    with pytest.raises(MissingDataError, match=f"download of '{name}' to {tmp_path}.*OSError: the network is down") as e:
+    with pytest.raises(
+        MissingDataError, match=f"download of '{name}' to {tmp_path}.*OSError: the network is down"
+    ) as e:
         datasets.load_dataset(name, tmp_path, download=True)
     assert isinstance(find_dataset(name, tmp_path, download=True), UnavailableDataset)
     assert calls

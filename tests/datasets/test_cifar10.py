@@ -110,7 +110,7 @@ def test_a_damaged_archive_is_refused(tmp_path, batches, write, monkeypatch):
         load(path.parent, md5=md5)
     path.write_bytes(whole)
     monkeypatch.setattr(pickle, "loads", lambda *a, **k: pytest.fail("unpickled"))
-    with pytest.raises(DataError, match="data_batch_2 .* is not the known file"):
+    with pytest.raises(DataError, match=r"data_batch_2 .* is not the known file"):
         load(path.parent, md5=md5 | {"data_batch_2": "0" * 32})
 
 
@@ -181,5 +181,5 @@ def test_the_known_files_are_those_of_torchvision():
 
     from ganbench.datasets.cifar10 import _ARCHIVE, _ARCHIVE_MD5, _URL
 
-    assert (_URL, _ARCHIVE, _ARCHIVE_MD5) == (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5)
+    assert (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5) == (_URL, _ARCHIVE, _ARCHIVE_MD5)
     assert list(_MD5.items()) == [tuple(pair) for pair in CIFAR10.train_list + CIFAR10.test_list]

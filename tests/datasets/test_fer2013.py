@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import zipfile
 
 import numpy as np
 import pytest
@@ -263,6 +264,14 @@ def test_a_damaged_archive_is_refused(tmp_path, faces, change, said):
     content = {name: value for name, value in {**faces, **change}.items() if value is not None}
     np.savez(tmp_path / "fer2013.npz", **content)
     with pytest.raises(DataError, match=said):
+        load(tmp_path, sizes=_SIZES)
+
+
+def test_an_archive_with_files_that_are_no_arrays_is_refused(tmp_path, faces):
+    np.savez(tmp_path / "fer2013.npz", **{name: faces[name] for name in ("train_images", "test_labels")})
+    with zipfile.ZipFile(tmp_path / "fer2013.npz", "a") as file:
+        file.writestr("test_images", b"no array")
+    with pytest.raises(DataError, match=r"\['test_images'\] are no arrays"):
         load(tmp_path, sizes=_SIZES)
 
 

@@ -61,11 +61,11 @@ def test_the_cache_of_scikit_learn_is_found_where_it_lies_and_read_as_it_reads_i
 ):
     from sklearn.datasets import fetch_olivetti_faces
 
-    folder = tmp_path / "scikit_learn_data"
+    folder = tmp_path / ("scikit_learn_data" if chosen == "home" else "elsewhere")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(folder)) if chosen == "variable" else monkeypatch.delenv(
-        "SCIKIT_LEARN_DATA"
-    )
+    monkeypatch.delenv("SCIKIT_LEARN_DATA")
+    if chosen == "variable":
+        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(folder))
     _write_cache(folder, levels)
     faces = fetch_olivetti_faces(download_if_missing=False)
     with monkeypatch.context() as patch:
@@ -93,7 +93,7 @@ def test_the_known_file_is_that_of_scikit_learn(tmp_path, levels):
 
     from ganbench.datasets import olivetti
 
-    assert (olivetti._MATLAB, olivetti._URL, olivetti._SHA256) == (FACES.filename, FACES.url, FACES.checksum)
+    assert (FACES.filename, FACES.url, FACES.checksum) == (olivetti._MATLAB, olivetti._URL, olivetti._SHA256)
     found = _write_matlab(tmp_path / "olivettifaces.mat", levels)
     with pytest.raises(DataError, match=f"not the known file: expected sha256 {FACES.checksum}, found {found}"):
         load_dataset("olivetti", tmp_path)

@@ -41,7 +41,7 @@ def test_the_next_mirror_is_tried(address, tmp_path):
 
 def test_another_content_is_not_kept_and_every_cause_is_told(address, tmp_path):
     urls = [f"{address}{name}.bin" for name in ("absent", "wrong")]
-    with pytest.raises(MissingDataError, match="download of 'x'.*absent.bin: HTTPError: 404.*wrong.bin: ValueError"):
+    with pytest.raises(MissingDataError, match=r"download of 'x'.*absent.bin: HTTPError: 404.*wrong.bin: ValueError"):
         fetch_file("x", urls, _HASH, tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
