@@ -91,7 +91,7 @@ def _numpy_of_tensor(tensor: Any) -> np.ndarray:
 
 def _native(array: np.ndarray) -> np.ndarray:
     dtype = array.dtype
-    if dtype.kind == "V" and dtype.type is not np.void:  # a dtype that another package adds, as ml_dtypes' bfloat16
+    if dtype.kind == "V" and not issubclass(dtype.type, np.void):  # of another package, as ml_dtypes' bfloat16
         return array.astype(np.float32)
     if dtype.kind == "f" and dtype.itemsize > 8:
         return array.astype(np.float64)

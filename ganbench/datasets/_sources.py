@@ -65,7 +65,7 @@ def find_file(dataset: str, candidates: Sequence[Path], remedy: str) -> Path:
     """
     found = first_existing(candidates)
     if found is None:
-        places = " or ".join(str(path) for path in candidates)
+        places = ", ".join(str(path) for path in candidates if path.suffix != ".gz")  # beside their like, unpacked
         raise MissingDataError(f"The data of {dataset!r} are missing: looked for {places}. {remedy}")
     return found
 

@@ -128,7 +128,7 @@ def test_a_batch_that_is_missing_is_named(tmp_path, batches, write):
     md5 = write(batches)
     path = tmp_path / "cifar-10-batches-py" / "data_batch_2"
     path.unlink()
-    with pytest.raises(MissingDataError, match=f"missing: looked for {path} or {tmp_path}/data_batch_2"):
+    with pytest.raises(MissingDataError, match=f"missing: looked for {path}, {tmp_path}/data_batch_2"):
         load(tmp_path, md5=md5)
 
 

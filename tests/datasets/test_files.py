@@ -106,12 +106,13 @@ def labelled() -> tuple[np.ndarray, np.ndarray]:
         (("x", "y"), {}),
         (("arr_0", "labels"), {}),
         (("images", "labels"), {"features": np.zeros((20, 9)), "ids": np.arange(20)}),
+        (("x", "y"), {"edges": np.arange(7)}),
         (("images", "y"), {"features": np.zeros((20, 9)), "weights": np.zeros(20)}),
         (("x", "labels"), {"ids": np.arange(20), "scale": np.float32(3), "edges": np.arange(7)}),
     ],
 )
 def test_labels_beside_the_images(save, labelled, names, others):
-    data = load_dataset(save(**dict(zip(names, labelled, strict=True)), **others))
+    data = load_dataset(save(**others, **dict(zip(names, labelled, strict=True))))
     (split,) = data.splits
     for role in ("train", "valid", "test"):
         expected = np.rint(getattr(split, role)[:, 0] * 20).astype(int).tolist()

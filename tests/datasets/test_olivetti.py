@@ -113,6 +113,9 @@ def test_foreign_code_in_a_cache_is_not_run(tmp_path, levels):
     (tmp_path / "olivetti_py3.pkz").write_bytes(zlib.compress(pickle.dumps(_Foreign())))
     with pytest.raises(DataError, match="not scikit-learn's cache of the faces"):
         load_dataset("olivetti", tmp_path)
+    (tmp_path / "olivetti_py3.pkz").write_bytes(zlib.compress(pickle.dumps(("u1", _rows(levels).tobytes()))))
+    with pytest.raises(DataError, match="not scikit-learn's cache of the faces"):
+        load_dataset("olivetti", tmp_path)
 
 
 def test_folds_have_two_images_of_every_person(tmp_path, levels):
