@@ -300,7 +300,7 @@ class SampleFile:
         from ganbench.datasets import read_array_file
 
         planned = self.fingerprint
-        arrays = read_array_file(self.path)
+        arrays = read_array_file(self.path, needed=["samples"])
         if file_sha256(self.path) != planned:
             raise ModelError(f"{self.path.name} changed while the run went on. Run the same command again.")
         return arrays[_name_of_samples(arrays, self.path)]
