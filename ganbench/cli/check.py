@@ -30,20 +30,22 @@ def run(arguments: argparse.Namespace) -> int:
     from ganbench.runtime.device import resolve_device
 
     device = resolve_device(arguments.device)
-    failed = total = 0
+    failed = passed = total = 0
     for result in check_model(arguments.model, dataset=arguments.dataset, device=device, data_root=arguments.data):
         total += 1
-        failed += bool(result.violation)
+        failed += result.status == "failed"
+        passed += result.status == "passed"
         if arguments.json:
             print(
-                json.dumps({"check": result.name, "passed": not result.violation, "violation": result.violation}),
+                json.dumps({"check": result.name, "status": result.status, "violation": result.violation}),
                 flush=True,
             )
         else:
-            mark = "FAILED" if result.violation else "passed"
+            mark = "FAILED" if result.status == "failed" else result.status
             print(
-                f"{mark}  {result.demand}" + (f"\n        {result.violation}" if result.violation else ""), flush=True
+                f"{mark:12}  {result.demand}" + (f"\n              {result.violation}" if result.violation else ""),
+                flush=True,
             )
     if not arguments.json:
-        print(f"{arguments.model}: {total - failed} of {total} checks passed.")
+        print(f"{arguments.model}: {passed} of {total} checks passed.")
     return 3 if failed else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.conformance.checks import CHECKS, Check, Subject
-from ganbench.conformance.run import CheckResult, check_model
+from ganbench.conformance.models import MODEL_CHECKS, check_model
+from ganbench.conformance.report import Check, CheckResult, NotExamined, Violation, run_checks
 
-__all__ = ["CHECKS", "Check", "CheckResult", "Subject", "check_model"]
+__all__ = ["MODEL_CHECKS", "Check", "CheckResult", "NotExamined", "Violation", "check_model", "run_checks"]

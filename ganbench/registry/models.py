@@ -18,7 +18,6 @@ import importlib
 import importlib.util
 import inspect
 import re
-import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +28,8 @@ from typing import Any
 
 from ganbench.errors import ModelError, UnknownNameError, UsageError
 from ganbench.files import content_key, file_sha256
-from ganbench.registry.fingerprint import source_fingerprint
+from ganbench.registry.dependencies import source_fingerprint
+from ganbench.registry.user_files import import_file
 
 __all__ = ["ENTRY_POINT_GROUP", "ModelSource", "SampleFunction", "find_model", "model_entry_points"]
 
@@ -249,7 +249,7 @@ class ModelSource:
         module_name, _, attribute = self.target.rpartition(":")
         try:
             module = (
-                _import_file(self.source_file) if module_name.endswith(".py") else importlib.import_module(module_name)
+                import_file(self.source_file) if module_name.endswith(".py") else importlib.import_module(module_name)
             )
             return getattr(module, attribute)
         except (Exception, SystemExit) as error:
@@ -303,21 +303,3 @@ def _read_preset(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"The preset {path} cannot be read: {error}") from error
-
-
-def _import_file(path: Path) -> Any:
-    """Import a file under a private name, so that a user's folder never becomes importable."""
-    name = f"_ganbench_user_{file_sha256(path)[:16]}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ModelError(f"{path} is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
