@@ -36,10 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
         failed += result.status == "failed"
         passed += result.status == "passed"
         if arguments.json:
-            print(
-                json.dumps({"check": result.name, "status": result.status, "violation": result.violation}),
-                flush=True,
-            )
+            outcome = {"passed": result.status == "passed", "status": result.status, "violation": result.violation}
+            print(json.dumps({"check": result.name, **outcome}), flush=True)
         else:
             mark = "FAILED" if result.status == "failed" else result.status
             print(

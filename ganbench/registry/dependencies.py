@@ -10,7 +10,7 @@ import ast
 import hashlib
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -215,23 +215,34 @@ class _Source:
 @lru_cache(maxsize=1024)
 def _parsed(source: bytes) -> _Source:
     tree = ast.parse(source)
+    words: list[str] = []
     statements: list[ast.AST] = []
-    skeleton = hashlib.sha256(_skeleton(tree, statements).encode()).hexdigest()
+    _write_skeleton(tree, words.append, statements.append)
     imports = [found for node in statements for found in _imports(node, tree)]
+    skeleton = hashlib.sha256(" ".join(words).encode()).hexdigest()
     return _Source(skeleton, tuple(imports), tuple(_declared_files(tree.body)))
 
 
-def _skeleton(node: Any, statements: list[ast.AST]) -> str:
-    """A syntax tree as text, without docstrings, positions and empty fields; import statements are collected."""
+def _write_skeleton(node: Any, write: Callable[[str], None], found_import: Callable[[ast.AST], None]) -> None:
+    """A syntax tree in words, without docstrings, positions and empty fields."""
     if isinstance(node, ast.AST):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            statements.append(node)
-        fields = [(name, getattr(node, name, None)) for name in node._fields if name not in ("ctx", "kind")]
-        texts = [f"{name}={_skeleton(value, statements)}" for name, value in fields if value not in (None, [])]
-        return f"{type(node).__name__}({','.join(texts)})"
-    if isinstance(node, list):
-        return f"[{','.join(_skeleton(item, statements) for item in node if not _is_docstring(item))}]"
-    return repr(node)
+            found_import(node)
+        write(f"{type(node).__name__}(")
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name not in ("ctx", "kind") and value is not None and value != []:
+                write(name)
+                _write_skeleton(value, write, found_import)
+        write(")")
+    elif isinstance(node, list):
+        write("[")
+        for item in node:
+            if not _is_docstring(item):
+                _write_skeleton(item, write, found_import)
+        write("]")
+    else:
+        write(repr(node))
 
 
 def _is_docstring(node: Any) -> bool:

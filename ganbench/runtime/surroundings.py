@@ -94,6 +94,25 @@ def _equal(train: torch.Tensor, source: np.ndarray) -> bool:
 
 def process_settings() -> tuple[Setting, ...]:
     """The defaults of torch and NumPy, the working directory and the standard output."""
+    return (
+        *_torch_settings(),
+        Setting(
+            "NumPy's way with floating-point errors (numpy.seterr)",
+            np.geterr,
+            lambda ways: np.seterr(**ways),
+            "Use `with numpy.errstate(...):`.",
+        ),
+        Setting("the working directory (os.chdir)", os.getcwd, os.chdir, "Use whole paths."),
+        Setting(
+            "sys.stdout",
+            lambda: sys.stdout,
+            lambda stream: setattr(sys, "stdout", stream),
+            "Use `with contextlib.redirect_stdout(...):`.",
+        ),
+    )
+
+
+def _torch_settings() -> tuple[Setting, ...]:
     import torch
 
     cudnn = torch.backends.cudnn
@@ -144,19 +163,6 @@ def process_settings() -> tuple[Setting, ...]:
             "torch.backends.cudnn.benchmark or .deterministic",
             lambda: (cudnn.benchmark, cudnn.deterministic),
             write_cudnn,
-        ),
-        Setting(
-            "NumPy's way with floating-point errors (numpy.seterr)",
-            np.geterr,
-            lambda ways: np.seterr(**ways),
-            "Use `with numpy.errstate(...):`.",
-        ),
-        Setting("the working directory (os.chdir)", os.getcwd, os.chdir, "Use whole paths."),
-        Setting(
-            "sys.stdout",
-            lambda: sys.stdout,
-            lambda stream: setattr(sys, "stdout", stream),
-            "Use `with contextlib.redirect_stdout(...):`.",
         ),
     )
 

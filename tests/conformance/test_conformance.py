@@ -11,7 +11,9 @@ import torch
 import ganbench.model
 from ganbench.conformance import MODEL_CHECKS, Check, NotExamined, Violation, check_model, run_checks
 from ganbench.conformance import subject as subject_module
+from ganbench.conformance.subject import demand_equal
 from ganbench.errors import ModelError, UnknownNameError
+from ganbench.runtime.surroundings import process_settings, random_settings
 
 _TRAINING, _SHAPE, _PROCESS = "training_yields_finite_metrics", "samples_have_shape", "process_is_left_alone"
 
@@ -73,7 +75,10 @@ _VIOLATIONS = {
 
 
 def _check(model, toy_images, **options):
+    settings = [*process_settings(), *random_settings()]
+    before = [setting.read() for setting in settings]
     results = list(check_model(model, dataset=toy_images, **options))
+    assert [setting.read() for setting in settings] == before, "a model has spoiled the process for others"
     assert [result.name for result in results] == [check.name for check in MODEL_CHECKS]
     assert all(bool(result.violation) == (result.status != "passed") for result in results)
     return {result.name: result for result in results}
@@ -217,6 +222,32 @@ class _Broken:
 class _Empty:
     def __init__(self, event_shape, *, device="cpu"):
         pass
+
+
+_NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "place"),
+    [
+        ({"a": [1.0, _NAN], "t": torch.tensor([_NAN, 1])}, {"a": (1.0, _NAN), "t": torch.tensor([_NAN, 1])}, None),
+        ({"t": torch.tensor([_NAN, 1])}, {"t": torch.tensor([_NAN, 2])}, r"tensors differ in state\['t'\]"),
+        ({"t": torch.tensor([_NAN])}, {"t": torch.tensor([1.0])}, r"tensors differ in state\['t'\]"),
+        ({"t": torch.ones(1)}, {"t": torch.ones(1).double()}, r"tensors differ in state\['t'\]"),
+        ({"t": torch.ones(1)}, {"t": torch.ones(2)}, r"tensors differ in state\['t'\]"),
+        ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, r"state\['a'\]\[1\]\['b'\] is 2 and 3"),
+        ({"a": [1]}, {"a": [1, 2]}, r"lengths differ in state\['a'\]"),
+        ({"a": 1}, {"b": 1}, "keys differ in state"),
+        ({"a": 1}, {"a": None}, r"state\['a'\] is 1 and None"),
+    ],
+)
+def test_states_are_compared_to_the_bit(first, second, place):
+    demand_equal(first, first, "")
+    if place is None:
+        demand_equal(first, second, "")
+    else:
+        with pytest.raises(Violation, match=f"^They differ. .{place}.$"):
+            demand_equal(first, second, "They differ.")
 
 
 def _passes(subject):

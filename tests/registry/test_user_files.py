@@ -74,7 +74,8 @@ def test_each_folder_has_its_own_neighbours(folder):
     assert not {"helper", "late", "pack", "space", "my_model"} & set(sys.modules)
 
 
-def test_an_edit_of_a_neighbour_is_seen_at_once(folder):
+def test_an_edit_of_a_neighbour_is_seen_at_once(folder, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = folder("a", 1)
     first = import_file(path)
     assert import_file(path) is first
@@ -149,6 +150,24 @@ def test_a_name_with_dots_and_dashes(tmp_path):
     assert import_file(path).x == 5
 
 
+_DECORATED = """import contextlib
+import torch
+
+@contextlib.contextmanager
+def guard():
+    yield
+
+@guard()
+@torch.no_grad()
+def f(function):
+    with contextlib.ExitStack():
+        return sorted([2, 1], key=function)
+
+def g(x):
+    raise ValueError(x)
+"""
+
+
 def _caught(function, *arguments, **keywords):
     """The exception, as the harness sees it: its traceback begins in the harness."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
@@ -161,11 +180,9 @@ def test_the_place_of_an_error(folder, tmp_path):
     line = _MODEL.splitlines().index("    return torch.zeros(2) @ torch.zeros(3)") + 1
     assert user_error_place(error) == f"my_model.py, line {line}, in fail"
     path = tmp_path / "m.py"
-    path.write_text(
-        "import torch\n@torch.no_grad()\ndef f(g):\n    return sorted([2, 1], key=g)\n\ndef g(x):\n    1 / 0\n"
-    )
-    module = import_file(path)  # torch's decorator stands above, Python's sorted between
-    assert user_error_place(_caught(module.f, module.g)) == "m.py, line 7, in g"
+    path.write_text(_DECORATED)
+    module = import_file(path)
+    assert user_error_place(_caught(module.f, module.g)) == "m.py, line 15, in g"
 
 
 def test_the_place_in_a_package_and_nowhere():
