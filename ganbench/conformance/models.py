@@ -47,7 +47,7 @@ def check_model(
     """
     data = load_dataset(dataset, data_root)
     build = _builder(model, data.event_shape, device, dataset)
-    with calling_user_code():
+    with restored((*process_settings(), *random_settings())), calling_user_code():
         _demand_a_model(build)
     train = torch.from_numpy(data.splits[0].train[:_TRAINING_EXAMPLES].copy()).to(device)
     yield from run_checks(MODEL_CHECKS, Subject(build, train, data.value_range, device), seconds_per_check)

@@ -47,6 +47,7 @@ _VIOLATIONS = {
     "CountsItsCalls": ("sampling_is_determined", "Two calls of sample with equal generators differ. Draw every"),
     "NeedsTraining": ("sampling_before_training", r"AttributeError: .*\(models.py, line \d+, in sample\). Give the"),
     "IsUndefinedBeforeTraining": ("sampling_before_training", r"sample\(4\) before training is not finite"),
+    "DiffersBeforeTraining": ("sampling_before_training", "Two untrained models give different samples .* Initialise"),
     "TrainsWhileSampling": ("sampling_leaves_training_alone", "Sampling changed the training that followed. Let"),
     "KeepsObjects": ("state_can_be_stored", r"state\['made by'\] is type. .*leave other objects out"),
     "KeepsNumpyScalars": (

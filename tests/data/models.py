@@ -337,6 +337,14 @@ class IsUndefinedBeforeTraining(PixelwiseGaussian):
         super()._step(train, generator)
 
 
+class DiffersBeforeTraining(IsUndefinedBeforeTraining):
+    made = itertools.count()
+
+    def __init__(self, event_shape, **hyperparameters):
+        super().__init__(event_shape, **hyperparameters)
+        self.mean = torch.full(self.event_shape, 1e-3 * next(self.made))  # as `torch.empty` may
+
+
 class DrawsInItsConstructor(PixelwiseGaussian):
     def __init__(self, event_shape, **hyperparameters):
         super().__init__(event_shape, **hyperparameters)
