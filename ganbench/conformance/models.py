@@ -15,7 +15,7 @@ from ganbench.conformance.subject import Subject, demand_equal, equal, frozen, s
 from ganbench.datasets import load_dataset
 from ganbench.errors import ModelError, UserError
 from ganbench.registry.models import SampleArray, SampleFile, find_model
-from ganbench.registry.user_files import calling_user_code
+from ganbench.registry.user_files import calling_user_code, user_error_place
 from ganbench.runtime.device import resolve_device
 from ganbench.runtime.state import foreign_entries
 from ganbench.runtime.surroundings import process_settings, random_settings, restored

@@ -24,7 +24,7 @@ __all__ = ["dependencies", "is_neighbour", "source_fingerprint"]
 _HARNESS = "ganbench"
 _HARNESS_FOLDER = Path(__file__).parents[2]
 _OURS = (_HARNESS, "ganbench_models")  # the packages of this distribution
-_DECIDE_NO_NUMBER = ("ganbench.errors",)
+_DECIDE_NO_NUMBER = ("ganbench.errors", "ganbench.hyperparameters")
 
 
 def source_fingerprint(path: Path, module: str) -> str:
@@ -40,7 +40,7 @@ def dependencies(path: Path, module: str) -> dict[str, str]:
     - the module itself and the modules that it imports from its own top-level package;
     - for a file that is named by its path, the modules and packages beside it that it imports;
     - the modules of `ganbench` that define the names it uses (a re-export is followed to where the name is defined),
-      and of `ganbench_models`; errors decide no number and do not count;
+      and of `ganbench_models`; errors and checks decide no number and do not count;
     - files that one of these declares by ``depends_on = ["weights.npz"]`` at its top or in a class, relative to its
       folder; a folder stands for all files in it.
 

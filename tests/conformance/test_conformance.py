@@ -201,7 +201,7 @@ def test_a_model_that_prints_and_reads_arguments(tmp_path, toy_images, capsys):
 
 
 def test_what_cannot_be_checked(toys, toy_images):
-    with pytest.raises(ModelError, match="is a file of samples"):
+    with pytest.raises(ModelError, match="are samples; there is no model"):
         list(check_model(toy_images))
     with pytest.raises(ModelError, match="lacks the method sample"):
         list(check_model(f"{toys}:LacksSample", dataset=toy_images))

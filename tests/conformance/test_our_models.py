@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ganbench.conformance import check_model
-from ganbench.registry.models import model_entry_points
+from ganbench.registry.models import ENTRY_POINT_GROUP
+from ganbench.registry.source import installed
 
 MODELS = (
     "adversarial[epochs=3,momentum_saturation_epoch=2]",
@@ -16,7 +17,7 @@ MODELS = (
 
 
 def test_all_four_are_installed():
-    assert {model.partition("[")[0] for model in MODELS} <= set(model_entry_points())
+    assert {model.partition("[")[0] for model in MODELS} <= set(installed(ENTRY_POINT_GROUP))
 
 
 @pytest.mark.parametrize("model", MODELS)
