@@ -40,8 +40,8 @@ package, `<model>` being the name of the entry point, or `presets/<ClassName>/<d
 single file. The preset named like the data set is the default.
 
 Results are kept as long as the source that they come from stays the same: the model's module and what it imports from
-its own package or folder. Other files that a model reads it declares by a literal list of paths, relative to the folder of
-its source, in the class body or at the top of the module, which is read without being imported::
+its own package or folder. Other files that a model reads it declares by a literal list of paths, relative to the folder
+of its source, in the class body or at the top of the module, which is read without being imported::
 
     depends_on = ["weights.npz"]
 
