@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 __all__ = ["check_choice", "check_flag", "check_integer", "check_number", "per_layer"]
@@ -43,8 +43,8 @@ def check_number(
     ValueError: momentum is 1.0; accepted: a number of at least 0 and below 1.
     """
     for entry in _entries(value, each):
-        numeric = isinstance(entry, int | float) and not isinstance(entry, bool) and math.isfinite(entry)
-        if not (numeric and least <= entry <= most and above < entry < below):
+        numeric = isinstance(entry, int | float) and not isinstance(entry, bool)
+        if not (numeric and least <= entry <= most and above < entry < below):  # true of no NaN and no infinity
             bounds = {"of at least": least, "above": above, "of at most": most, "below": below}
             text = " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if math.isfinite(bound))
             _refuse(name, value, f"{'one or more numbers' if each else 'a number'} {text}".rstrip())
@@ -75,20 +75,23 @@ def check_flag(name: str, value: Any) -> None:
         _refuse(name, value, "true or false")
 
 
-def per_layer(name: str, value: Any, layers: int) -> tuple[Any, ...]:
-    """One value for each layer, from one for all layers or a sequence of one for each.
+def per_layer(name: str, value: Any, layers: int, check: Callable[..., None], **bounds: Any) -> tuple[Any, ...]:
+    """One value for each layer, from one for all layers or a sequence of one for each, checked by `check`.
 
-    >>> per_layer("epochs", 3, 2)
+    >>> per_layer("epochs", 3, 2, check_integer)
     (3, 3)
-    >>> per_layer("epochs", [3, 4, 5], 2)
+    >>> per_layer("epochs", [3, 4, 5], 2, check_integer)
     Traceback (most recent call last):
         ...
     ValueError: epochs is [3, 4, 5]; accepted: one value, or 2 of them (one for each layer).
     """
-    values = tuple(value) if _is_sequence(value) else (value,) * layers
-    if len(values) != layers:
+    if not _is_sequence(value):
+        check(name, value, **bounds)
+        return (value,) * layers
+    if len(value) != layers:
         _refuse(name, value, f"one value, or {layers} of them (one for each layer)")
-    return values
+    check(name, value, each=True, **bounds)
+    return tuple(value)
 
 
 def _entries(value: Any, each: bool) -> Sequence[Any]:

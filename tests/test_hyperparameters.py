@@ -67,10 +67,23 @@ def holds_what_it_says(check, name, accepted, refused, words):
 
 
 def test_one_value_stands_for_all_layers():
-    assert per_layer("epochs", 3, 2) == (3, 3)
-    assert per_layer("noise", "uniform", 2) == ("uniform", "uniform")
-    assert per_layer("epochs", [3, 4], 2) == (3, 4)
-    for value in ([3], [3, 4, 5], ()):
-        text = re.escape(f"epochs is {value!r}; accepted: one value, or 2 of them (one for each layer).")
-        with pytest.raises(ValueError, match=f"^{text}$"):
-            per_layer("epochs", value, 2)
+    assert per_layer("epochs", 3, 2, check_integer) == (3, 3)
+    assert per_layer("epochs", [3, 4], 2, check_integer) == (3, 4)
+    assert per_layer("noise", "uniform", 2, check_choice, accepted=["uniform"]) == ("uniform", "uniform")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ([3], "one value, or 2 of them (one for each layer)"),
+        ([3, 4, 5], "one value, or 2 of them (one for each layer)"),
+        ((), "one value, or 2 of them (one for each layer)"),
+        (-1, "a number of at least 0"),
+        ("34", "a number of at least 0"),
+        ([1, -1], "one or more numbers of at least 0"),
+    ],
+)
+def test_values_of_layers_are_checked(value, words):
+    """The text shows what was given, not what it stands for."""
+    with pytest.raises(ValueError, match=f"^{re.escape(f'rate is {value!r}; accepted: {words}.')}$"):
+        per_layer("rate", value, 2, check_number, least=0)

@@ -90,8 +90,7 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
             marginal_clip=marginal_clip,
             precision=precision,
         )
-        self.contraction = per_layer("contraction", contraction, len(self.hidden_sizes))
-        check_number("contraction", self.contraction, least=0, each=True)
+        self.contraction = per_layer("contraction", contraction, len(self.hidden_sizes), check_number, least=0)
         check_number("step_size", step_size, least=0)
         check_choice("jacobian", jacobian, get_args(Jacobian))
         self.step_size, self.jacobian = step_size, jacobian

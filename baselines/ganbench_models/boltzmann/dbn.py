@@ -93,9 +93,8 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             marginal_clip=marginal_clip,
             precision=precision,
         )
-        self.gibbs_steps = per_layer("gibbs_steps", gibbs_steps, len(self.hidden_sizes))
+        self.gibbs_steps = per_layer("gibbs_steps", gibbs_steps, len(self.hidden_sizes), check_integer)
         self.weight_decay, self.mean_reconstructions, self.particles = weight_decay, mean_reconstructions, particles
-        check_integer("gibbs_steps", self.gibbs_steps, each=True)
         check_integer("particles", particles)
         check_number("weight_decay", weight_decay, least=0)
         check_flag("mean_reconstructions", mean_reconstructions)
