@@ -4,9 +4,9 @@ Source: the program published with Generative Adversarial Nets (Goodfellow et al
 once: both gradients are taken at the old parameters, and the noise, the generated images and their dropout masks are
 common to both. In Algorithm 1 of the paper the generator moves after the discriminator, on fresh noise.
 
-Both objectives see an image only through its logit, so their gradients pass the discriminator as the same vectors, times
-a factor for each image. A simultaneous update is therefore one backward pass: of the discriminator's objective down to
-the generated images, where the factors are exchanged, and of the generator's from there on.
+Both objectives see an image only through its logit, so their gradients pass the discriminator as the same vectors,
+times a factor for each image. A simultaneous update is therefore one backward pass: of the discriminator's objective
+down to the generated images, where the factors are exchanged, and of the generator's from there on.
 """
 
 from __future__ import annotations
