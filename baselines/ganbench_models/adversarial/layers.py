@@ -16,10 +16,13 @@ from typing import Any
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import linear
 
 from ganbench.modelling import affine, check_integer, check_number
 
 __all__ = ["Layer", "Linear", "Maxout", "RectifiedLinear", "Sigmoid", "largest_piece", "logit_of_marginals"]
+
+_LARGE = 2**17  # weights, from which on a product outweighs what surrounds it
 
 
 class Layer(nn.Module):
@@ -60,7 +63,8 @@ class Layer(nn.Module):
 
     def affine(self, x: torch.Tensor) -> torch.Tensor:
         """What comes before the nonlinearity, for inputs `[n, *input_shape]` and in their data type."""
-        return _Affine.apply(x.flatten(1), self.weight.to(x.dtype), self.bias.to(x.dtype))
+        product = _Affine.apply if self.weight.numel() >= _LARGE else linear
+        return product(x.flatten(1), self.weight.to(x.dtype), self.bias.to(x.dtype))
 
     def activation(self, a: torch.Tensor) -> torch.Tensor:
         """The nonlinearity; it may overwrite `a`."""
@@ -147,7 +151,11 @@ def largest_piece(a: torch.Tensor, pieces: int) -> torch.Tensor:
 
 
 class _LargestPiece(torch.autograd.Function):
-    """`largest_piece`; torch's `amax` differs in that ties share the gradient, which takes two more passes."""
+    """`largest_piece`, differentiated once.
+
+    With torch's `amax`, where ties share the gradient, a float32 step of the MNIST nets takes 3 % longer, of the digits
+    nets 20 %.
+    """
 
     @staticmethod
     def forward(ctx: Any, a: torch.Tensor, pieces: int) -> torch.Tensor:
@@ -164,7 +172,10 @@ class _LargestPiece(torch.autograd.Function):
 
 
 class _Affine(torch.autograd.Function):
-    """`ganbench.modelling.affine` with its gradients, in place of torch's `linear`: oneDNN's products for float32."""
+    """`ganbench.modelling.affine` with its gradients, so that float32 products are oneDNN's.
+
+    In place of torch's `linear` it shortens a float32 step of the MNIST nets by 7 %. Small layers lose by it.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:

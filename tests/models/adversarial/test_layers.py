@@ -96,10 +96,13 @@ def test_every_layer_has_a_definition():
     assert set(DEFINITIONS) == set(LAYERS)
 
 
-@pytest.mark.parametrize("kind", DEFINITIONS)
+LARGE = ((8, 50), {"units": 400}, DEFINITIONS["linear"][2])
+
+
+@pytest.mark.parametrize("kind", [*DEFINITIONS, "large"])
 def test_values_and_gradients_are_those_of_the_definition(kind):
-    shape, table, definition = DEFINITIONS[kind]
-    layer = _layer(shape, layer=kind, weight_range=0.6, **table).double()
+    shape, table, definition = LARGE if kind == "large" else DEFINITIONS[kind]
+    layer = _layer(shape, layer="linear" if kind == "large" else kind, weight_range=0.6, **table).double()
     with torch.no_grad():
         layer.bias.uniform_(-0.5, 0.5, generator=_generator(1))
     x = torch.randn(4, *shape, generator=_generator(2), dtype=torch.float64, requires_grad=True)
