@@ -65,7 +65,7 @@ def _copies(net: torch.nn.Module) -> list[torch.Tensor]:
 def _masks(generator: torch.Generator) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """For every layer the masks of real and of generated images."""
     shapes = ((PIXELS, 0.8), (UNITS, 0.5), (UNITS, 0.5))
-    return [dropout_mask((2 * N, size), include, generator=generator).split(N) for size, include in shapes]
+    return [dropout_mask((2 * N, size), keep, generator=generator).split(N) for size, keep in shapes]
 
 
 def _straightforward_logits(x, parameters, masks):
