@@ -114,7 +114,7 @@ def test_a_user_folder_does_not_become_importable(toys):
 
 
 def test_an_attribute_of_an_importable_module():
-    source = find_model("ganbench_models.adversarial.model:AdversarialNets[preset=mnist]")
+    source = find_model("ganbench_models.adversarial.goodfellow2014:AdversarialNets[preset=mnist]")
     assert source.load() is find_model("adversarial").load()
     assert source.hyperparameters("digits") == find_model("adversarial").hyperparameters("mnist")
 

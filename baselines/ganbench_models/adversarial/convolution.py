@@ -1,4 +1,4 @@
-"""Convolutional layers: maxout over channels with pooling (discriminator) and deconvolution (generator).
+"""Convolutional layers: maxout over channels with pooling (discriminator), and transposed convolution (generator).
 
 Sources: Maxout Networks (Goodfellow et al., 2013); the program published with Generative Adversarial Nets (Goodfellow
 et al., 2014).
@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d
-from torch.nn.grad import conv2d_input, conv2d_weight
 
-from ganbench_models.adversarial.checks import number_between, positive_integer
-from ganbench_models.adversarial.layers import Layer, gradient_of_maximum_, maximum_of_pieces_, pieces_of
+from ganbench.modelling import check_integer
+from ganbench_models.adversarial.layers import Layer, largest_piece
 
-__all__ = ["Deconvolution", "MaxoutConvolution"]
+__all__ = ["MaxoutConvolution", "TransposedConvolution"]
 
 
 class MaxoutConvolution(Layer):
@@ -52,9 +51,9 @@ class MaxoutConvolution(Layer):
         pool_stride: int,
         **initialisation: Any,
     ) -> None:
-        _check_sizes(channels=channels, pieces=pieces, kernel=kernel, pool=pool, pool_stride=pool_stride)
-        number_between("padding", padding, 0)
-        number_between("pool_stride", pool_stride, 1, pool)
+        _check_sizes(channels=channels, pieces=pieces, kernel=kernel, pool=pool)
+        check_integer("padding", padding, least=0)
+        check_integer("pool_stride", pool_stride, most=pool)
         inputs, *sides = _image_shape("maxout-convolution", input_shape)
         super().__init__((pieces * channels, inputs, kernel, kernel), (pieces * channels,), **initialisation)
         self._pieces, self._padding, self._pool, self._pool_stride = pieces, padding, pool, pool_stride
@@ -65,39 +64,14 @@ class MaxoutConvolution(Layer):
 
     def affine(self, x: torch.Tensor) -> torch.Tensor:
         """The convolution: `[n, pieces · channels, *detector_sides]`."""
-        return conv2d(x, self.weight, self.bias, padding=self._padding)
+        return conv2d(x, self.weight.to(x.dtype), self.bias.to(x.dtype), padding=self._padding)
 
     def activation(self, a: torch.Tensor) -> torch.Tensor:
         """Maximum over pieces, then over places: `[n, *output_shape]`."""
-        return max_pool2d(pieces_of(a, self._pieces).amax(1), self._pool, self._pool_stride, ceil_mode=True)
-
-    def activate_(self, a: torch.Tensor) -> tuple[torch.Tensor, Any]:
-        """Maximum over pieces, then over places, and which pieces and places those are."""
-        channels, winners = maximum_of_pieces_(a, self._pieces)
-        pooled, places = max_pool2d(channels, self._pool, self._pool_stride, ceil_mode=True, return_indices=True)
-        return pooled, (channels, winners, places)
-
-    def activation_gradient_(self, gradient: torch.Tensor, memory: Any) -> torch.Tensor:
-        """The gradient for the pieces and places that are largest."""
-        channels, winners, places = memory
-        pool, stride = [self._pool] * 2, [self._pool_stride] * 2
-        gradient = torch.ops.aten.max_pool2d_with_indices_backward(
-            gradient, channels, pool, stride, [0, 0], [1, 1], True, places
-        )
-        return gradient_of_maximum_(gradient, winners)
-
-    def input_gradient(self, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """The gradient by the inputs `x`."""
-        return conv2d_input(x.shape, self.weight, gradient, padding=self._padding)
-
-    def _bias_gradients(self, gradient: torch.Tensor) -> torch.Tensor:
-        return gradient.sum((2, 3))
-
-    def _add_weight_gradient_(self, total: torch.Tensor, gradient: torch.Tensor, x: torch.Tensor, beta: float) -> None:
-        total.mul_(beta).add_(conv2d_weight(x, self.weight.shape, gradient, padding=self._padding))
+        return max_pool2d(largest_piece(a, self._pieces), self._pool, self._pool_stride, ceil_mode=True)
 
 
-class Deconvolution(Layer):
+class TransposedConvolution(Layer):
     """Transposed convolution, linear, with a bias for every output number ("untied").
 
     A side of s becomes stride·(s − 1) + kernel.
@@ -125,7 +99,7 @@ class Deconvolution(Layer):
         **initialisation: Any,
     ) -> None:
         _check_sizes(channels=channels, kernel=kernel, stride=stride)
-        inputs, *sides = _image_shape("deconvolution", image_shape)
+        inputs, *sides = _image_shape("transposed-convolution", image_shape)
         if math.prod(image_shape) != math.prod(input_shape):
             raise ValueError(f"image_shape is {list(image_shape)}; the input has {math.prod(input_shape)} elements.")
         self._image_shape, self._stride = tuple(image_shape), stride
@@ -139,23 +113,13 @@ class Deconvolution(Layer):
 
     def affine(self, x: torch.Tensor) -> torch.Tensor:
         """The transposed convolution: `[n, *output_shape]`."""
-        return conv_transpose2d(x.view(-1, *self._image_shape), self.weight, stride=self._stride) + self.bias
-
-    def input_gradient(self, gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """The gradient by the inputs `x`: a transposed convolution's is the convolution."""
-        return conv2d(gradient, self.weight, stride=self._stride).view_as(x)
-
-    def _bias_gradients(self, gradient: torch.Tensor) -> torch.Tensor:
-        return gradient.flatten(1)
-
-    def _add_weight_gradient_(self, total: torch.Tensor, gradient: torch.Tensor, x: torch.Tensor, beta: float) -> None:
         images = x.view(-1, *self._image_shape)
-        total.mul_(beta).add_(conv2d_weight(gradient, self.weight.shape, images, stride=self._stride))
+        return conv_transpose2d(images, self.weight.to(x.dtype), stride=self._stride) + self.bias.to(x.dtype)
 
 
 def _check_sizes(**sizes: int) -> None:
     for name, size in sizes.items():
-        positive_integer(name, size)
+        check_integer(name, size)
 
 
 def _image_shape(layer: str, shape: Sequence[int]) -> tuple[int, ...]:

@@ -1,4 +1,7 @@
-"""The masks of dropout."""
+"""The masks of inverted dropout.
+
+Source: Improving neural networks by preventing co-adaptation of feature detectors (Hinton et al., 2012).
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,14 @@ __all__ = ["dropout_mask"]
 
 
 def dropout_mask(
-    shape: Sequence[int], include: float, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    shape: Sequence[int], keep_probability: float, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
 ) -> torch.Tensor:
-    """Factors of inverted dropout: 1 / include with probability `include`, or else 0.
+    """Factors that are each 1 / p with the keep probability p, and 0 otherwise, so that their mean is 1.
 
-    Eight random bits decide where `include` is a multiple of 2⁻⁸, or else sixteen, to which it is rounded.
+    Eight random bits decide where p is a multiple of 2⁻⁸, and sixteen, to which p is rounded, where it is not.
     """
-    bits, kind = (8, torch.int8) if (include * 2**8).is_integer() else (16, torch.int16)
+    bits, kind = (8, torch.int8) if (keep_probability * 2**8).is_integer() else (16, torch.int16)
     integers = random_integers(shape, kind, generator=generator)
     mask = torch.empty(shape, dtype=dtype, device=generator.device)
-    return torch.lt(integers, round(include * 2**bits) - 2 ** (bits - 1), out=mask).mul_(1 / include)
+    threshold = round(keep_probability * 2**bits) - 2 ** (bits - 1)
+    return torch.lt(integers, threshold, out=mask).mul_(1 / keep_probability)

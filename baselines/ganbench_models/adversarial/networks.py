@@ -10,8 +10,9 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from ganbench_models.adversarial.checks import number_between, one_of
-from ganbench_models.adversarial.convolution import Deconvolution, MaxoutConvolution
+from ganbench.modelling import check_choice, check_number
+from ganbench_models.adversarial.convolution import MaxoutConvolution, TransposedConvolution
+from ganbench_models.adversarial.dropout import dropout_mask
 from ganbench_models.adversarial.layers import Layer, Linear, Maxout, RectifiedLinear, Sigmoid
 
 __all__ = ["LAYERS", "DiscriminatorNet", "GeneratorNet", "Net", "build_layers"]
@@ -22,7 +23,7 @@ LAYERS: dict[str, type[Layer]] = {
     "sigmoid": Sigmoid,
     "maxout": Maxout,
     "maxout-convolution": MaxoutConvolution,
-    "deconvolution": Deconvolution,
+    "transposed-convolution": TransposedConvolution,
 }
 
 
@@ -48,7 +49,7 @@ def build_layers(tables: Sequence[Mapping[str, Any]], input_shape: Sequence[int]
 def _build_layer(table: Mapping[str, Any], input_shape: Sequence[int]) -> Layer:
     settings = dict(table)
     kind = settings.pop("layer", None)
-    one_of("layer", kind, tuple(LAYERS))
+    check_choice("layer", kind, LAYERS)
     try:
         return LAYERS[kind](input_shape, **settings)
     except TypeError as error:
@@ -120,26 +121,28 @@ class DiscriminatorNet(Net):
 
     Args:
         layers: The layers; the last is a sigmoid of one unit, of which only the affine part is evaluated.
-        input_include_probability: Share of the image's numbers that dropout keeps.
-        hidden_include_probability: Share of every later layer's inputs that dropout keeps.
+        input_keep_probability: The keep probability of dropout (see `dropout_mask`) for the numbers of an image.
+        hidden_keep_probability: The same for the inputs of every later layer.
 
     Raises:
         ValueError: Another last layer, or a probability outside (0, 1].
     """
 
     def __init__(
-        self, layers: Sequence[Layer], *, input_include_probability: float, hidden_include_probability: float
+        self, layers: Sequence[Layer], *, input_keep_probability: float, hidden_keep_probability: float
     ) -> None:
         super().__init__(layers)
-        number_between("input_include_probability", input_include_probability, 0, 1, low_included=False)
-        number_between("hidden_include_probability", hidden_include_probability, 0, 1, low_included=False)
+        check_number("input_keep_probability", input_keep_probability, above=0, most=1)
+        check_number("hidden_keep_probability", hidden_keep_probability, above=0, most=1)
         if not isinstance(layers[-1], Sigmoid) or layers[-1].output_shape != (1,):
             raise ValueError("The discriminator's last layer must be a sigmoid layer with units = 1.")
-        self.include = [input_include_probability] + [hidden_include_probability] * (len(layers) - 1)
+        self._keep = [input_keep_probability] + [hidden_keep_probability] * (len(layers) - 1)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits `[n]`, without dropout."""
-        *hidden, last = self.layers
-        for layer in hidden:
-            images = layer(images)
-        return last.affine(images).squeeze(1)
+    def forward(self, images: torch.Tensor, *, dropout: torch.Generator | None = None) -> torch.Tensor:
+        """Logits `[n]` in the parameters' data type, with dropout if there is a generator to draw its masks."""
+        x, last = images, self.layers[-1]
+        for layer, keep in zip(self.layers, self._keep, strict=True):
+            if dropout is not None and keep < 1:
+                x = x * dropout_mask(x.shape, keep, generator=dropout, dtype=x.dtype)
+            x = layer.affine(x) if layer is last else layer(x)
+        return x.squeeze(1).to(last.weight.dtype)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ganbench_models.adversarial.checks import one_of, positive_integer
+from ganbench.modelling import check_choice, check_integer
 
 __all__ = ["NOISES", "Noise"]
 
@@ -34,8 +34,8 @@ class Noise:
     dimension: int
 
     def __post_init__(self) -> None:
-        one_of("noise", self.kind, NOISES)
-        positive_integer("noise_dimension", self.dimension)
+        check_choice("noise", self.kind, NOISES)
+        check_integer("noise_dimension", self.dimension)
 
     def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
         """Draw `[n, dimension]` noise vectors on the generator's device."""

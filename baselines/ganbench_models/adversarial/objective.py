@@ -13,10 +13,10 @@ from torch.nn.functional import softplus
 
 __all__ = [
     "GENERATOR_LOSSES",
+    "discriminator_gradient",
     "discriminator_objective",
-    "discriminator_slopes",
+    "generator_gradient",
     "generator_objective",
-    "generator_slopes",
 ]
 
 GENERATOR_LOSSES = ("non-saturating", "minimax")
@@ -34,8 +34,8 @@ def discriminator_objective(real_logits: torch.Tensor, fake_logits: torch.Tensor
     return 0.5 * (softplus(-real_logits).mean(-1) + softplus(fake_logits).mean(-1))
 
 
-def discriminator_slopes(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The derivatives of `discriminator_objective` by every logit, −½ (1 − D(x)) / n and ½ D(G(z)) / m."""
+def discriminator_gradient(real_logits: torch.Tensor, fake_logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The gradients of `discriminator_objective` with respect to the logits: −½ (1 − D(x)) / n and ½ D(G(z)) / m."""
     return (
         real_logits.neg().sigmoid_().mul_(-0.5 / real_logits.shape[-1]),
         fake_logits.sigmoid().mul_(0.5 / fake_logits.shape[-1]),
@@ -54,7 +54,7 @@ def generator_objective(fake_logits: torch.Tensor, loss: str = "non-saturating")
     return softplus(-fake_logits).mean(-1) if loss == "non-saturating" else -softplus(fake_logits).mean(-1)
 
 
-def generator_slopes(fake_logits: torch.Tensor, loss: str = "non-saturating") -> torch.Tensor:
-    """The derivatives of `generator_objective` by every logit: −(1 − D) / n or, for "minimax", −D / n."""
-    odds = fake_logits.neg() if loss == "non-saturating" else fake_logits
-    return odds.sigmoid().mul_(-1 / fake_logits.shape[-1])
+def generator_gradient(fake_logits: torch.Tensor, loss: str = "non-saturating") -> torch.Tensor:
+    """The gradient of `generator_objective` with respect to the logits: −(1 − D) / n or, for "minimax", −D / n."""
+    signed = fake_logits.neg() if loss == "non-saturating" else fake_logits
+    return signed.sigmoid().mul_(-1 / fake_logits.shape[-1])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ganbench_models.adversarial.checks import number_between
+from ganbench.modelling import check_number
 
 __all__ = ["LearningRateDecay", "MomentumRamp"]
 
@@ -30,9 +30,9 @@ class MomentumRamp:
     saturation_epoch: int
 
     def __post_init__(self) -> None:
-        number_between("initial_momentum", self.initial, 0, 1)
-        number_between("final_momentum", self.final, 0, 1)
-        number_between("momentum_saturation_epoch", self.saturation_epoch, 1)
+        check_number("initial_momentum", self.initial, least=0, most=1)
+        check_number("final_momentum", self.final, least=0, most=1)
+        check_number("momentum_saturation_epoch", self.saturation_epoch, least=1)
 
     def at(self, epoch: int) -> float:
         """Momentum in `epoch`, counted from 0."""
@@ -57,9 +57,9 @@ class LearningRateDecay:
     minimum: float
 
     def __post_init__(self) -> None:
-        number_between("learning_rate", self.initial, 0, low_included=False)
-        number_between("learning_rate_decay", self.decay, 1, 2)
-        number_between("minimum_learning_rate", self.minimum, 0)
+        check_number("learning_rate", self.initial, above=0)
+        check_number("learning_rate_decay", self.decay, least=1, most=2)
+        check_number("minimum_learning_rate", self.minimum, least=0)
 
     def after(self, updates: int) -> float:
         """Learning rate of the update that follows `updates` others."""

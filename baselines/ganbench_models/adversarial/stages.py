@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganbench_models.adversarial.checks import positive_integer
+from ganbench.modelling import check_integer
 from ganbench_models.adversarial.layers import Layer
 from ganbench_models.adversarial.networks import DiscriminatorNet, GeneratorNet, build_layers
 
@@ -38,7 +38,7 @@ class Stages:
         epochs: Epochs of every stage, as one number for each or a list with one entry per stage.
         event_shape: Shape of one image.
         noise_dimension: Numbers in one noise vector.
-        **include_probabilities: See `DiscriminatorNet`.
+        **keep_probabilities: See `DiscriminatorNet`.
 
     Raises:
         ValueError: Tables or epochs that do not fit together.
@@ -51,12 +51,12 @@ class Stages:
         epochs: int | Sequence[int],
         event_shape: Sequence[int],
         noise_dimension: int,
-        **include_probabilities: float,
+        **keep_probabilities: float,
     ) -> None:
         self._tables = [_checked(number, table) for number, table in enumerate(tables, start=1)]
         self.epochs = _epochs_per_stage(epochs, len(self._tables))
         self._event_shape, self._noise_shape = tuple(event_shape), (noise_dimension,)
-        self._include_probabilities = include_probabilities
+        self._keep_probabilities = keep_probabilities
         for stage in range(len(self._tables)):
             self.generator(stage)
             self.discriminator(stage)
@@ -88,7 +88,7 @@ class Stages:
     def discriminator(self, stage: int) -> DiscriminatorNet:
         """The discriminator of a stage, without memory; no stage takes over another's."""
         layers = build_layers(self._tables[stage]["discriminator"], self._event_shape)
-        return DiscriminatorNet(layers, **self._include_probabilities)
+        return DiscriminatorNet(layers, **self._keep_probabilities)
 
     def _check_joint(self, stage: int, layers: Sequence[Layer]) -> None:
         if math.prod(layers[-1].output_shape) != self._noise_shape[0]:
@@ -114,5 +114,5 @@ def _epochs_per_stage(epochs: int | Sequence[int], n_stages: int) -> list[int]:
             f"epochs has {len(per_stage)} entries for {n_stages} stages; give one number, or one for each."
         )
     for number in per_stage:
-        positive_integer("epochs", number)
+        check_integer("epochs", number)
     return per_stage

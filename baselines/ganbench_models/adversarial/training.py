@@ -1,13 +1,16 @@
-"""One simultaneous step of both players, and epochs of such steps.
+"""Updates of both players, and epochs of such updates.
 
-Source: the program published with Generative Adversarial Nets (Goodfellow et al., 2014). Algorithm 1 of the paper
-differs: there the generator moves after the discriminator, on fresh noise. Here, as in the program, both gradients are
-taken at the old parameters, and the noise, the generated images and their dropout masks are common to both.
+Source: the program published with Generative Adversarial Nets (Goodfellow et al., 2014), which moves both players at
+once: both gradients are taken at the old parameters, and the noise, the generated images and their dropout masks are
+common to both. In Algorithm 1 of the paper the generator moves after the discriminator, on fresh noise.
+
+Both objectives see an image only through its logit, so their gradients pass the discriminator as the same vectors,
+times a factor for each image. A simultaneous update is therefore one backward pass: of the discriminator's objective
+down to the generated images, where the factors are exchanged, and of the generator's from there on.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -19,19 +22,20 @@ from ganbench_models.adversarial.momentum import Momentum
 from ganbench_models.adversarial.networks import DiscriminatorNet, GeneratorNet, Net
 from ganbench_models.adversarial.noise import Noise
 from ganbench_models.adversarial.objective import (
+    discriminator_gradient,
     discriminator_objective,
-    discriminator_slopes,
+    generator_gradient,
     generator_objective,
-    generator_slopes,
 )
-from ganbench_models.adversarial.passes import Pass, Totals
 from ganbench_models.adversarial.schedules import LearningRateDecay
 
-__all__ = ["METRICS", "Players", "Rules", "train_epoch"]
+__all__ = ["METRICS", "UPDATES", "Players", "Rules", "train_epoch"]
 
 AnyNet = TypeVar("AnyNet", bound=Net)
 
 METRICS = ("discriminator_objective", "generator_objective", "mean_probability_real", "mean_probability_fake")
+UPDATES = ("simultaneous", "alternating")
+_LEAST_GRADIENT = 1e-20
 
 
 @dataclass(frozen=True)
@@ -43,37 +47,27 @@ class Rules:
         generator_loss: The generator's objective, see `generator_objective`.
         discriminator_steps: Updates of the discriminator per update of the generator.
         learning_rate: The rate of every update, of either player or both.
+        updates: "simultaneous", as in the program, or "alternating", as in Algorithm 1.
     """
 
     noise: Noise
     generator_loss: str
     discriminator_steps: int
     learning_rate: LearningRateDecay
+    updates: str = "simultaneous"
 
 
 class Player(Generic[AnyNet]):
-    """A net, its velocities, and the copy of it that products are made with.
+    """A net and the momentum of its training.
 
     Args:
         net: The net, with memory.
         max_column_norm: Limit on the norm of what comes into a unit; None for no limit.
-        precision: Data type of activations and gradients. Where it is the net's own, the copy is the net itself; where
-            it is lower, `refresh` renews the copy, and the net and its velocities keep their precision.
     """
 
-    def __init__(
-        self, net: AnyNet, max_column_norm: float | None = None, precision: torch.dtype = torch.float32
-    ) -> None:
-        parameters = list(net.parameters())
-        self.net, self.momentum = net, Momentum(parameters, max_column_norm, lambda: net.unit_weights)
-        velocities = self.momentum.velocities
-        self.totals: Totals = list(zip(velocities[::2], velocities[1::2], strict=True))  # weight and bias of a layer
-        self.working = net if parameters[0].dtype is precision else copy.deepcopy(net).to(precision)
-
-    def refresh(self) -> None:
-        """Copy the parameters into a working copy of lower precision."""
-        if self.working is not self.net:
-            torch._foreach_copy_(list(self.working.parameters()), self.momentum.parameters)
+    def __init__(self, net: AnyNet, max_column_norm: float | None = None) -> None:
+        self.net = net
+        self.momentum = Momentum(net.parameters(), max_column_norm, net.unit_weights)
 
 
 class Players:
@@ -83,7 +77,7 @@ class Players:
         generator: The generator, with memory.
         discriminator: The discriminator, with memory.
         max_column_norm: See `Player`.
-        precision: See `Player`.
+        precision: Data type of activations and gradients; parameters and velocities keep theirs.
     """
 
     def __init__(
@@ -93,9 +87,9 @@ class Players:
         max_column_norm: float | None = None,
         precision: torch.dtype = torch.float32,
     ) -> None:
-        self.generator = Player(generator, max_column_norm, precision)
-        self.discriminator = Player(discriminator, max_column_norm, precision)
-        self.include, self.precision = discriminator.include, precision
+        self.generator = Player(generator, max_column_norm)
+        self.discriminator = Player(discriminator, max_column_norm)
+        self.precision = precision
         self.updates = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -157,7 +151,6 @@ def train_epoch(
     return dict(zip(METRICS, _mean_metrics(logits, rules.generator_loss).tolist(), strict=True))
 
 
-@torch.no_grad()
 def _update(
     players: Players,
     real: torch.Tensor,
@@ -168,30 +161,53 @@ def _update(
     both: bool,
     generator: torch.Generator,
 ) -> torch.Tensor:
-    """Update the discriminator, and the generator with it if it is its turn; returns the logits before, `[2, n]`.
+    """Update the discriminator, and the generator too if it is its turn; returns the logits before, `[2, n]`.
 
-    Real and generated images pass the discriminator as one batch, each with dropout masks of its own. Gradients go into
-    the velocities, scaled by minus the rate, before any parameter moves.
+    Real and generated images pass the discriminator as one batch, each with dropout masks of its own. No parameter
+    moves before both players have their gradients.
     """
-    n, dtype = len(real), players.precision
-    players.generator.refresh()
-    players.discriminator.refresh()
-    noise = rules.noise.sample(n, generator=generator).to(dtype)
-    generated = Pass(players.generator.working.layers, noise)
-    images = torch.cat((real.to(dtype), generated.output.view_as(real)))
-    layers = players.discriminator.working.layers
-    judged = Pass(layers, images, include=players.include, generator=generator, linear_end=True)
-    logits = judged.output.view(2, n).float()
-    slopes = torch.cat(discriminator_slopes(*logits)).mul_(-rate).to(dtype)
-    by_logit = torch.ones_like(judged.output)
-    by_first = judged.backward(by_logit, players.discriminator.totals, beta=momentum, row_weights=slopes)
-    if both:
-        slopes = generator_slopes(logits[1], rules.generator_loss).mul_(-rate).to(dtype)
-        by_images = judged.input_gradient(by_first, slice(n, None)).flatten(1).mul_(slopes.unsqueeze(1))
-        generated.backward(by_images.view_as(generated.output), players.generator.totals, beta=momentum)
-        players.generator.momentum.advance()
+    simultaneous = both and rules.updates == "simultaneous"
+    generated = _generate(players, rules, len(real), generator)
+    images = torch.cat((real.to(generated.dtype), generated if simultaneous else generated.detach()))
+    logits = players.discriminator.net(images, dropout=generator)
+    real_logits, fake_logits = logits.detach().view(2, -1)
+    real_gradient, fake_gradient = discriminator_gradient(real_logits, fake_logits)
+    fake_gradient.clamp_(min=_LEAST_GRADIENT)  # lost in the rounding of sums over images, and no ratio overflows
+    players.discriminator.momentum.decay(momentum)
+    if simultaneous:
+        players.generator.momentum.decay(momentum)
+        ratio = generator_gradient(fake_logits, rules.generator_loss) / fake_gradient
+        ratio = ratio.to(generated.dtype).view(-1, *[1] * (generated.dim() - 1))
+        generated.register_hook(lambda gradient: gradient * ratio)
+    logits.backward(-rate * torch.cat((real_gradient, fake_gradient)))
     players.discriminator.momentum.advance()
-    return logits
+    if simultaneous:
+        players.generator.momentum.advance()
+    elif both:
+        _update_generator(players, rules, len(real), rate=rate, momentum=momentum, generator=generator)
+    return logits.detach().view(2, -1)
+
+
+def _update_generator(
+    players: Players,
+    rules: Rules,
+    n: int,
+    *,
+    rate: torch.Tensor | float,
+    momentum: float,
+    generator: torch.Generator,
+) -> None:
+    """Update the generator alone, on fresh noise."""
+    logits = players.discriminator.net(_generate(players, rules, n, generator), dropout=generator)
+    gradient = generator_gradient(logits.detach(), rules.generator_loss)
+    players.generator.momentum.decay(momentum)
+    logits.backward(-rate * gradient, inputs=players.generator.momentum.parameters)
+    players.generator.momentum.advance()
+
+
+def _generate(players: Players, rules: Rules, n: int, generator: torch.Generator) -> torch.Tensor:
+    """Images `[n, *event_shape]` from fresh noise."""
+    return players.generator.net(rules.noise.sample(n, generator=generator).to(players.precision))
 
 
 def _mean_metrics(logits: list[torch.Tensor], loss: str) -> torch.Tensor:

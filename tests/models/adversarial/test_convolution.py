@@ -33,7 +33,7 @@ CONVOLUTIONS = [
         "pool_stride": 2,
     },
 ]
-DECONVOLUTION = {"layer": "deconvolution", "image_shape": [80, 10, 10], "channels": 3, "kernel": 5, "stride": 3}
+TRANSPOSED = {"layer": "transposed-convolution", "image_shape": [80, 10, 10], "channels": 3, "kernel": 5, "stride": 3}
 
 
 def _begin(layers, seed=0):
@@ -79,8 +79,8 @@ def test_maxout_convolution_agrees_with_a_loop_over_places():
     torch.testing.assert_close(layer(x), pooled)
 
 
-def test_deconvolution_spreads_every_input_and_adds_an_untied_bias():
-    table = {"layer": "deconvolution", "image_shape": [2, 3, 3], "channels": 2, "kernel": 4, "stride": 3}
+def test_transposed_convolution_spreads_every_input_and_adds_an_untied_bias():
+    table = {"layer": "transposed-convolution", "image_shape": [2, 3, 3], "channels": 2, "kernel": 4, "stride": 3}
     (layer,) = _begin(build_layers([table | {"weight_range": 0.5}], (18,)))
     assert layer.bias.shape == layer.output_shape == (2, 10, 10)
     with torch.no_grad():
@@ -94,8 +94,8 @@ def test_deconvolution_spreads_every_input_and_adds_an_untied_bias():
     torch.testing.assert_close(layer(x), expected)
 
 
-def test_deconvolution_of_the_cifar10_net_gives_images():
-    (layer,) = build_layers([DECONVOLUTION | RANGE], (8000,))
+def test_transposed_convolution_of_the_cifar10_net_gives_images():
+    (layer,) = build_layers([TRANSPOSED | RANGE], (8000,))
     assert layer.output_shape == (3, 32, 32)
     assert layer.unit_weights.shape == (3, 80, 5, 5)
 
@@ -106,8 +106,8 @@ def test_deconvolution_of_the_cifar10_net_gives_images():
         (CONVOLUTIONS[0], (784,), r"reads \[channels, height, width\]"),
         (CONVOLUTIONS[0] | {"kernel": 40}, (3, 28, 28), "do not fit"),
         (CONVOLUTIONS[0] | {"pool_stride": 5}, (3, 28, 28), "pool_stride is 5"),
-        (DECONVOLUTION, (800,), "the input has 800 elements"),
-        (DECONVOLUTION | {"stride": 0}, (8000,), "stride is 0"),
+        (TRANSPOSED, (800,), "the input has 800 elements"),
+        (TRANSPOSED | {"stride": 0}, (8000,), "stride is 0"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(table, input_shape, text):

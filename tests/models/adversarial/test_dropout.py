@@ -7,17 +7,17 @@ import torch
 from ganbench_models.adversarial.dropout import dropout_mask
 
 
-@pytest.mark.parametrize("include", [0.8, 0.5, 0.25, 0.999, 0.003])
-def test_masks_keep_the_mean_and_the_share(include):
+@pytest.mark.parametrize("keep", [0.8, 0.5, 0.25, 0.999, 0.003])
+def test_masks_keep_the_mean_and_the_share(keep):
     rows, columns = 401, 503
-    mask = dropout_mask((rows, columns), include, generator=torch.Generator().manual_seed(0)).double()
-    assert sorted(set(mask.flatten().tolist())) == pytest.approx([0, 1 / include])
+    mask = dropout_mask((rows, columns), keep, generator=torch.Generator().manual_seed(0)).double()
+    assert sorted(set(mask.flatten().tolist())) == pytest.approx([0, 1 / keep])
     # An element is 1 / p with probability p: mean 1, variance (1 - p) / p; p itself is rounded to 16 bits.
-    variance, n = (1 - include) / include, rows * columns
-    assert abs(float(mask.mean()) - 1) < 5 * math.sqrt(variance / n) + 2**-17 / include
+    variance, n = (1 - keep) / keep, rows * columns
+    assert abs(float(mask.mean()) - 1) < 5 * math.sqrt(variance / n) + 2**-17 / keep
     # Independent along both dimensions: the row and the column means spread as they should. The variance of a sample
     # variance is 2 / size, plus the excess kurtosis (1 - 6 p (1 - p)) / (p (1 - p)) of a summand over the summands.
-    kurtosis = (1 - 6 * include * (1 - include)) / (include * (1 - include))
+    kurtosis = (1 - 6 * keep * (1 - keep)) / (keep * (1 - keep))
     for d, summands in ((0, rows), (1, columns)):
         size = n // summands
         spread = float(mask.mean(d).var()) / (variance / summands)
@@ -27,8 +27,8 @@ def test_masks_keep_the_mean_and_the_share(include):
 def test_neighbours_of_a_mask_are_independent():
     """Several elements come from one random word: none may tell of another."""
     n = 2**18
-    for include in (0.5, 0.8):
-        mask = dropout_mask((n,), include, generator=torch.Generator().manual_seed(1)).double()
+    for keep in (0.5, 0.8):
+        mask = dropout_mask((n,), keep, generator=torch.Generator().manual_seed(1)).double()
         deviation = (mask - mask.mean()) / mask.std()
         for lag in range(1, 17):
             assert abs(float((deviation[lag:] * deviation[:-lag]).mean())) < 5 / math.sqrt(n)

@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
-from ganbench_models.adversarial.layers import logit_of_marginals
-from ganbench_models.adversarial.networks import DiscriminatorNet, GeneratorNet, build_layers
+from ganbench_models.adversarial.layers import largest_piece, logit_of_marginals
+from ganbench_models.adversarial.networks import LAYERS, DiscriminatorNet, GeneratorNet, build_layers
+from torch.nn import functional
 
 
 def _generator(seed: int = 0) -> torch.Generator:
@@ -63,10 +64,74 @@ def test_maxout_takes_the_largest_piece_without_a_floor():
     assert float(layer(x).detach().max()) < 0
 
 
-def test_maxout_gradient_agrees_with_finite_differences():
-    layer = _layer((6,), layer="maxout", units=4, pieces=3, weight_range=0.5).double()
-    x = torch.randn(5, 6, generator=_generator(1), dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(layer, (x,))
+def _largest(a, pieces):
+    return a.view(len(a), pieces, -1, *a.shape[2:]).amax(1)
+
+
+WINDOWS = {"kernel": 3, "padding": 1, "pool": 3, "pool_stride": 2}
+# input shape, layer, the same by torch's own functions
+DEFINITIONS = {
+    "linear": ((3, 2), {"units": 5}, lambda x, w, b: functional.linear(x.flatten(1), w, b)),
+    "relu": ((6,), {"units": 5}, lambda x, w, b: functional.linear(x, w, b).relu()),
+    "sigmoid": ((6,), {"units": 5}, lambda x, w, b: functional.linear(x, w, b).sigmoid()),
+    "maxout": (
+        (2, 3),
+        {"units": 4, "pieces": 3},
+        lambda x, w, b: _largest(functional.linear(x.flatten(1), w, b), 3),
+    ),
+    "maxout-convolution": (
+        (2, 7, 6),
+        {"channels": 3, "pieces": 2, **WINDOWS},
+        lambda x, w, b: functional.max_pool2d(_largest(functional.conv2d(x, w, b, padding=1), 2), 3, 2, ceil_mode=True),
+    ),
+    "transposed-convolution": (
+        (18,),
+        {"image_shape": (2, 3, 3), "channels": 2, "kernel": 5, "stride": 3},
+        lambda x, w, b: functional.conv_transpose2d(x.view(-1, 2, 3, 3), w, stride=3) + b,
+    ),
+}
+
+
+def test_every_layer_has_a_definition():
+    assert set(DEFINITIONS) == set(LAYERS)
+
+
+LARGE = ((8, 50), {"units": 400}, DEFINITIONS["linear"][2])
+
+
+@pytest.mark.parametrize("kind", [*DEFINITIONS, "large"])
+def test_values_and_gradients_are_those_of_the_definition(kind):
+    shape, table, definition = LARGE if kind == "large" else DEFINITIONS[kind]
+    layer = _layer(shape, layer="linear" if kind == "large" else kind, weight_range=0.6, **table).double()
+    with torch.no_grad():
+        layer.bias.uniform_(-0.5, 0.5, generator=_generator(1))
+    x = torch.randn(4, *shape, generator=_generator(2), dtype=torch.float64, requires_grad=True)
+    leaves = (x, layer.weight, layer.bias)
+    y, expected = layer(x), definition(*leaves)
+    torch.testing.assert_close(y, expected)
+    gradient = torch.randn(y.shape, generator=_generator(3), dtype=torch.float64)
+    for mine, other in zip(
+        torch.autograd.grad(y, leaves, gradient), torch.autograd.grad(expected, leaves, gradient), strict=True
+    ):
+        torch.testing.assert_close(mine, other, rtol=1e-10, atol=1e-12)
+
+
+def test_pieces_that_tie_all_get_the_gradient():
+    a = torch.tensor([[1.0, 5.0, 1.0, 2.0, 0.0, 5.0]], requires_grad=True)  # three pieces of two units
+    largest = largest_piece(a * 1, 3)
+    assert largest.tolist() == [[1, 5]]
+    largest.backward(torch.tensor([[2.0, 3.0]]))
+    assert a.grad.tolist() == [[2, 3, 2, 0, 0, 3]]
+
+
+@pytest.mark.parametrize("kind", DEFINITIONS)
+def test_layers_compute_in_the_precision_of_their_inputs_and_parameters_keep_theirs(kind):
+    shape, table, _ = DEFINITIONS[kind]
+    layer = _layer(shape, layer=kind, weight_range=0.6, **table)
+    y = layer(torch.randn(4, *shape, generator=_generator(2)).bfloat16())
+    assert y.dtype is torch.bfloat16
+    y.sum().backward()
+    assert layer.weight.grad.dtype is layer.bias.grad.dtype is torch.float32
 
 
 @pytest.mark.parametrize(
@@ -102,6 +167,6 @@ def test_nets_refuse_ends_that_do_not_fit():
     with pytest.raises(ValueError, match=r"gives 1 numbers and an image of shape \(2, 2\) has 4"):
         GeneratorNet(build_layers([relu], (3,)), (2, 2))
     with pytest.raises(ValueError, match="last layer must be a sigmoid"):
-        DiscriminatorNet(build_layers([relu], (4,)), input_include_probability=0.8, hidden_include_probability=0.5)
-    with pytest.raises(ValueError, match="hidden_include_probability is 0"):
-        DiscriminatorNet(build_layers([relu], (4,)), input_include_probability=0.8, hidden_include_probability=0)
+        DiscriminatorNet(build_layers([relu], (4,)), input_keep_probability=0.8, hidden_keep_probability=0.5)
+    with pytest.raises(ValueError, match="hidden_keep_probability is 0"):
+        DiscriminatorNet(build_layers([relu], (4,)), input_keep_probability=0.8, hidden_keep_probability=0)

@@ -41,13 +41,14 @@ def test_a_setting_out_of_range_is_refused_by_name(build, name):
 def test_updates_follow_a_loop_in_plain_python():
     schedule, ramp = LearningRateDecay(0.1, 1.01, 1e-6), MomentumRamp(0.5, 0.7, 2)
     theta, velocity = [1.0, -2.0, 0.25], [0.0, 0.0, 0.0]
-    parameter = torch.tensor(theta, dtype=torch.float64)
+    parameter = torch.tensor(theta, dtype=torch.float64, requires_grad=True)
     optimiser = Momentum([parameter])
     for t in range(12):
         rate, momentum = schedule.after(t), ramp.at(t // 4)
         gradient = [3 * x - 1 for x in theta]
         velocity = [momentum * v - rate * g for v, g in zip(velocity, gradient, strict=True)]
-        optimiser.velocities[0].mul_(momentum).add_(-rate * (3 * parameter - 1))
+        optimiser.decay(momentum)
+        (1.5 * parameter.square() - parameter).backward(torch.full_like(parameter, -rate))
         optimiser.advance()
         theta = [x + v for x, v in zip(theta, velocity, strict=True)]
         assert parameter.tolist() == pytest.approx(theta, rel=1e-13)
@@ -63,7 +64,7 @@ def test_rows_above_the_limit_are_scaled_to_it_and_others_are_left():
 
 def test_the_limit_acts_after_the_update_and_spares_biases():
     weight, bias = torch.zeros(2, 4), torch.zeros(2)
-    optimiser = Momentum([weight, bias], 1.5, lambda: [weight])
+    optimiser = Momentum([weight, bias], 1.5, [weight])
     for velocity in optimiser.velocities:
         velocity.fill_(10.0)
     optimiser.advance()

@@ -1,12 +1,16 @@
-"""One simultaneous step, with one backward pass of the discriminator, against the two of automatic differentiation."""
+"""Updates, with their one backward pass, against their definition: a gradient of each objective, and momentum."""
+
+import copy
+import itertools
 
 import pytest
 import torch
 from ganbench_models.adversarial.dropout import dropout_mask
 from ganbench_models.adversarial.networks import DiscriminatorNet, GeneratorNet, build_layers
 from ganbench_models.adversarial.noise import Noise
+from ganbench_models.adversarial.objective import discriminator_objective, generator_objective
 from ganbench_models.adversarial.schedules import LearningRateDecay
-from ganbench_models.adversarial.training import METRICS, Players, Rules, train_epoch
+from ganbench_models.adversarial.training import METRICS, UPDATES, Players, Rules, train_epoch
 from torch.nn.functional import linear, logsigmoid, softplus
 
 PIXELS, NOISE, UNITS, PIECES, N = 6, 4, 5, 3, 7
@@ -29,23 +33,25 @@ def _players(
     max_column_norm: float | None = None,
     precision: torch.dtype = torch.float32,
     discriminator: list[dict] = DISCRIMINATOR,
+    generator: list[dict] = GENERATOR,
+    shape: tuple[int, ...] = (PIXELS,),
 ) -> Players:
     nets = (
-        GeneratorNet(build_layers(GENERATOR, (NOISE,)), (PIXELS,)),
-        DiscriminatorNet(
-            build_layers(discriminator, (PIXELS,)), input_include_probability=0.8, hidden_include_probability=0.5
-        ),
+        GeneratorNet(build_layers(generator, (NOISE,)), shape),
+        DiscriminatorNet(build_layers(discriminator, shape), input_keep_probability=0.8, hidden_keep_probability=0.5),
     )
     for net in nets:
         for layer in net.materialise("cpu"):
             layer.initialise(torch.zeros(1), generator=_generator(3))
             with torch.no_grad():  # pieces that see only dropped inputs must not tie
                 layer.bias.uniform_(-0.1, 0.1, generator=_generator(4))
+            if precision is torch.float64:
+                layer.double()
     return Players(*nets, max_column_norm, precision)
 
 
-def _rules(loss: str = "non-saturating", steps: int = 1) -> Rules:
-    return Rules(Noise("uniform", NOISE), loss, steps, LearningRateDecay(0.1, 1.01, 1e-6))
+def _rules(loss: str = "non-saturating", steps: int = 1, updates: str = "simultaneous") -> Rules:
+    return Rules(Noise("uniform", NOISE), loss, steps, LearningRateDecay(0.1, 1.01, 1e-6), updates)
 
 
 def _data(n: int = N) -> torch.Tensor:
@@ -59,7 +65,7 @@ def _copies(net: torch.nn.Module) -> list[torch.Tensor]:
 def _masks(generator: torch.Generator) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """For every layer the masks of real and of generated images."""
     shapes = ((PIXELS, 0.8), (UNITS, 0.5), (UNITS, 0.5))
-    return [dropout_mask((2 * N, size), include, generator=generator).split(N) for size, include in shapes]
+    return [dropout_mask((2 * N, size), keep, generator=generator).split(N) for size, keep in shapes]
 
 
 def _straightforward_logits(x, parameters, masks):
@@ -101,10 +107,81 @@ def test_one_simultaneous_update_agrees_with_a_straightforward_one(loss):
     assert metrics["generator_objective"] == pytest.approx(costs[1].item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("logit", [-60.0, 60.0])
+CONVOLUTIONAL = (
+    [
+        {"layer": "relu", "units": 18, "weight_range": 0.7, "bias": 0.1},
+        {"layer": "transposed-convolution", "image_shape": [2, 3, 3], "channels": 1, "kernel": 4, "stride": 2}
+        | {"weight_range": 0.7},
+    ],
+    [
+        {"layer": "maxout-convolution", "channels": 2, "pieces": 2, "kernel": 3, "padding": 1, "pool": 2}
+        | {"pool_stride": 2, "weight_range": 0.7},
+        {"layer": "relu", "units": 5, "weight_range": 0.7, "bias": 0.1},
+        {"layer": "sigmoid", "units": 1, "weight_range": 0.7},
+    ],
+    (1, 8, 8),
+)
+GAMES = {"fully connected": (GENERATOR, DISCRIMINATOR, (PIXELS,)), "convolutional": CONVOLUTIONAL}
+
+
+def _move(net, gradients, velocities, rate, momentum, limit):
+    """v ← m·v − η·g and θ ← θ + v; the rows of unit weights are shortened to the limit."""
+    for parameter, gradient, velocity in zip(net.parameters(), gradients, velocities, strict=True):
+        velocity.mul_(momentum).sub_(rate * gradient)
+        parameter.data += velocity
+    for weights in net.unit_weights if limit else ():
+        for row in weights:
+            row *= min(float(row.norm()), limit) / (1e-7 + float(row.norm()))
+
+
+def _by_definition(nets, velocities, real, rules, rate, momentum, limit, both, generator):
+    """One update, as the paper and the program write it."""
+    g, d = nets
+
+    def generated():
+        return g(rules.noise.sample(len(real), generator=generator).double())
+
+    def judged():
+        return d(torch.cat((real, generated())), dropout=generator).view(2, -1)
+
+    begun = generator.get_state()
+    d_gradients = torch.autograd.grad(discriminator_objective(*judged()), d.parameters())
+    if both and rules.updates == "simultaneous":
+        generator.set_state(begun)
+        cost = generator_objective(judged()[1], rules.generator_loss)
+        _move(g, torch.autograd.grad(cost, g.parameters()), velocities[0], rate, momentum, limit)
+    _move(d, d_gradients, velocities[1], rate, momentum, limit)
+    if both and rules.updates == "alternating":
+        cost = generator_objective(d(generated(), dropout=generator), rules.generator_loss)
+        _move(g, torch.autograd.grad(cost, g.parameters()), velocities[0], rate, momentum, limit)
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("loss", ["non-saturating", "minimax"])
+@pytest.mark.parametrize(("updates", "steps", "limit"), [*itertools.product(UPDATES, (1, 2), (None, 0.8))])
+def test_updates_are_those_of_the_definition(game, loss, updates, steps, limit):
+    g_tables, d_tables, shape = GAMES[game]
+    players = _players(limit, torch.float64, d_tables, g_tables, shape)
+    mine = players.generator, players.discriminator
+    nets = [copy.deepcopy(player.net) for player in mine]
+    velocities = [[torch.zeros_like(parameter) for parameter in net.parameters()] for net in nets]
+    rules, generator = _rules(loss, steps, updates), _generator(11)
+    batches = torch.rand(4 * N, *shape, generator=_generator(5), dtype=torch.float64).split(N)
+    for t, real in enumerate(batches):
+        rate, both = rules.learning_rate.after(t), (t + 1) % steps == 0
+        _by_definition(nets, velocities, real, rules, rate, 0.6, limit, both, generator)
+    train_epoch(players, batches, rules, momentum=0.6, generator=_generator(11))
+    for player, net, expected in zip(mine, nets, velocities, strict=True):
+        for parameter, other in zip(player.net.parameters(), net.parameters(), strict=True):
+            torch.testing.assert_close(parameter, other, rtol=1e-10, atol=1e-12)
+        for velocity, other in zip(player.momentum.velocities, expected, strict=True):
+            torch.testing.assert_close(velocity, other, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("logit", [-1000.0, -60.0, 60.0])
 @pytest.mark.parametrize("loss", ["non-saturating", "minimax"])
 def test_a_discriminator_that_is_sure_of_itself_loses_no_gradient(logit, loss):
-    """With D(G(z)) of exp(-60) or 1 - exp(-60), one player's factor is 1e26 times the other's."""
+    """With D(G(z)) of exp(-60) or 1 - exp(-60), one player's factor is 1e26 times the other's; exp(-1000) is none."""
     players, real = _players(), _data()
     with torch.no_grad():
         players.discriminator.net.layers[2].bias.fill_(logit)

@@ -1,4 +1,7 @@
-"""The adversarial nets as a model of the harness."""
+"""The adversarial nets of 2014 as a model of the harness.
+
+Source: Generative Adversarial Nets (Goodfellow et al., 2014) and the program published with it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,12 @@ from typing import Any
 import torch
 
 from ganbench import ModelError
-from ganbench.modelling import resolve_precision, shuffled_minibatches
-from ganbench_models.adversarial.checks import number_between, one_of, positive_integer
+from ganbench.modelling import check_choice, check_integer, check_number, resolve_precision, shuffled_minibatches
 from ganbench_models.adversarial.noise import Noise
 from ganbench_models.adversarial.objective import GENERATOR_LOSSES
 from ganbench_models.adversarial.schedules import LearningRateDecay, MomentumRamp
 from ganbench_models.adversarial.stages import Stages, mnist_stage
-from ganbench_models.adversarial.training import Players, Rules, train_epoch
+from ganbench_models.adversarial.training import UPDATES, Players, Rules, train_epoch
 
 __all__ = ["AdversarialNets"]
 
@@ -25,10 +27,10 @@ _SAMPLED_AT_ONCE = 1000
 class AdversarialNets:
     """Generator and discriminator trained against each other, as published in 2014.
 
-    Both players descend their objectives (see `ganbench_models.adversarial.objective`) at the same time, with classical
-    momentum that grows per epoch and a learning rate that decays per update; the discriminator has dropout. Stages
-    train one after the other: a later stage puts new generator layers below all those there are, takes a new
-    discriminator, and starts velocities, learning rate and momentum anew.
+    Both players descend their objectives (see `ganbench_models.adversarial.objective`) with classical momentum that
+    grows per epoch and a learning rate that decays per update; the discriminator has dropout. Stages train one after
+    the other: a later stage puts new generator layers below all those there are, takes a new discriminator, and starts
+    velocities, learning rate and momentum anew.
 
     Source: Generative Adversarial Nets (Goodfellow et al., 2014) and the program published with it, which is followed
     where the two differ.
@@ -47,10 +49,12 @@ class AdversarialNets:
         momentum_saturation_epoch: Epoch, counted from 0, at which the linear growth of momentum ends.
         max_column_norm: Limit on the norm of the weights that come into a unit, imposed after every update; None for
             no limit.
+        updates: "simultaneous": both players from the old parameters, on the same generated images, as in the program;
+            or "alternating": the generator after the discriminator, on fresh noise, as in Algorithm 1.
         discriminator_steps: Minibatches per update of the generator; the discriminator learns from all of them.
         generator_loss: "non-saturating" (−log D(G(z))) or "minimax" (log(1 − D(G(z)))).
-        input_include_probability: Share of the image's numbers that dropout leaves to the discriminator.
-        hidden_include_probability: The same share for the inputs of its later layers.
+        input_keep_probability: The probability with which dropout leaves a number of the image to the discriminator.
+        hidden_keep_probability: The same for the inputs of its later layers.
         epochs: Epochs of every stage, as one number for each or a list with one entry per stage.
         precision: Data type of activations and gradients: "float32" or "bfloat16" (parameters and velocities stay in
             float32; samples are always drawn in float32).
@@ -76,27 +80,30 @@ class AdversarialNets:
         final_momentum: float = 0.7,
         momentum_saturation_epoch: int = 249,
         max_column_norm: float | None = None,
+        updates: str = "simultaneous",
         discriminator_steps: int = 1,
         generator_loss: str = "non-saturating",
-        input_include_probability: float = 0.8,
-        hidden_include_probability: float = 0.5,
+        input_keep_probability: float = 0.8,
+        hidden_keep_probability: float = 0.5,
         epochs: int | Sequence[int] = 250,
         precision: str = "float32",
         stages: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         for size in event_shape:
-            positive_integer("A side of event_shape", size)
-        positive_integer("batch_size", batch_size)
-        positive_integer("discriminator_steps", discriminator_steps)
-        one_of("generator_loss", generator_loss, GENERATOR_LOSSES)
+            check_integer("A side of event_shape", size)
+        check_integer("batch_size", batch_size)
+        check_integer("discriminator_steps", discriminator_steps)
+        check_choice("updates", updates, UPDATES)
+        check_choice("generator_loss", generator_loss, GENERATOR_LOSSES)
         if max_column_norm is not None:
-            number_between("max_column_norm", max_column_norm, 0, low_included=False)
+            check_number("max_column_norm", max_column_norm, above=0)
         self.event_shape, self.device = tuple(event_shape), torch.device(device)
         self._rules = Rules(
             Noise(noise, noise_dimension),
             generator_loss,
             discriminator_steps,
             LearningRateDecay(learning_rate, learning_rate_decay, minimum_learning_rate),
+            updates,
         )
         self._momentum = MomentumRamp(initial_momentum, final_momentum, momentum_saturation_epoch)
         self._batch_size, self._max_column_norm = batch_size, max_column_norm
@@ -106,8 +113,8 @@ class AdversarialNets:
             epochs=epochs,
             event_shape=event_shape,
             noise_dimension=noise_dimension,
-            input_include_probability=input_include_probability,
-            hidden_include_probability=hidden_include_probability,
+            input_keep_probability=input_keep_probability,
+            hidden_keep_probability=hidden_keep_probability,
         )
         self.total_epochs = sum(self._stages.epochs)
         self.epoch = 0
@@ -145,7 +152,7 @@ class AdversarialNets:
         Raises:
             ValueError: The model has not been trained, or `n` is below 1.
         """
-        positive_integer("n", n)
+        check_integer("n", n)
         if self._players is None:
             raise ValueError("The model has no parameters yet: train it for an epoch or load a state before sampling.")
         samples = torch.empty(n, *self.event_shape, device=self.device)

@@ -4,16 +4,17 @@ import re
 import tomllib
 from pathlib import Path
 
-import ganbench_models.adversarial
+import ganbench_models
 import pytest
 import torch
-from ganbench_models.adversarial.model import AdversarialNets
+from ganbench_models.adversarial.goodfellow2014 import AdversarialNets
 from ganbench_models.adversarial.stages import mnist_stage
 
 from ganbench.errors import ModelError
 from ganbench.model import GenerativeModel
 
-PRESETS = {path.stem: path for path in (Path(ganbench_models.adversarial.__file__).parent / "presets").glob("*.toml")}
+FOLDER = Path(ganbench_models.__file__).parent / "presets" / "adversarial"
+PRESETS = {path.stem: path for path in FOLDER.glob("*.toml")}
 SHAPES = {"mnist": (28, 28), "tfd": (48, 48), "cifar10-fc": (3, 32, 32), "cifar10-conv": (3, 32, 32), "digits": (8, 8)}
 
 DISCRIMINATOR = [
@@ -147,7 +148,9 @@ def test_equal_seeds_give_equal_bits():
     assert torch.equal(a.sample(4, generator=_generator(2)), b.sample(4, generator=_generator(2)))
 
 
-@pytest.mark.parametrize("settings", [ONE_STAGE, TWO_STAGES, TWO_STAGES | {"discriminator_steps": 2}])
+@pytest.mark.parametrize(
+    "settings", [ONE_STAGE, TWO_STAGES, TWO_STAGES | {"discriminator_steps": 2, "updates": "alternating"}]
+)
 def test_stopping_after_any_epoch_and_going_on_gives_the_same_bits(settings):
     undisturbed, _ = _trained(settings)
     for stop in range(undisturbed.total_epochs + 1):
@@ -219,7 +222,7 @@ def test_a_convolutional_game_is_played():
             "generator": [
                 {"layer": "relu", "units": 18, "weight_range": 0.3},
                 {
-                    "layer": "deconvolution",
+                    "layer": "transposed-convolution",
                     "image_shape": [2, 3, 3],
                     "channels": 1,
                     "kernel": 4,
@@ -284,8 +287,9 @@ def test_a_state_of_other_layers_is_refused():
         ({"learning_rate": "fast"}, "learning_rate is 'fast'"),
         ({"generator_loss": "wasserstein"}, "accepted: 'non-saturating', 'minimax'"),
         ({"discriminator_steps": 0}, "discriminator_steps is 0"),
+        ({"updates": "parallel"}, "accepted: 'simultaneous', 'alternating'"),
         ({"max_column_norm": 0}, "max_column_norm is 0"),
-        ({"input_include_probability": 1.5}, "input_include_probability is 1.5"),
+        ({"input_keep_probability": 1.5}, "input_keep_probability is 1.5"),
         ({"epochs": [1, 2]}, "epochs has 2 entries for 1 stages"),
         ({"epochs": 0}, "epochs is 0"),
         ({"stages": [{"generator": [], "discriminator": DISCRIMINATOR}]}, "two non-empty lists"),
