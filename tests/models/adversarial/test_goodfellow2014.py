@@ -92,7 +92,8 @@ def test_every_preset_is_listed():
 
 @pytest.mark.parametrize("name", sorted(SHAPES))
 def test_every_preset_constructs_without_memory_for_its_nets(name):
-    model = AdversarialNets(SHAPES[name], **_preset(name))
+    model = AdversarialNets(**_preset(name))
+    assert model.event_shape == SHAPES[name]
     assert isinstance(model, GenerativeModel)
     assert _flat(model.state_dict()) == [0, 0]
 
@@ -119,7 +120,7 @@ def test_every_preset_constructs_without_memory_for_its_nets(name):
     ],
 )
 def test_number_of_parameters(name, generators, discriminator):
-    stages = AdversarialNets(SHAPES[name], **_preset(name))._stages
+    stages = AdversarialNets(**_preset(name))._stages
     assert [stages.generator(stage).n_parameters for stage in range(len(stages))] == generators
     assert stages.discriminator(len(stages) - 1).n_parameters == discriminator
 
@@ -128,7 +129,7 @@ def test_the_default_is_the_mnist_preset():
     preset = _preset("mnist")
     assert preset["stages"] == [mnist_stage(784)]
     defaults = AdversarialNets.__init__.__kwdefaults__
-    assert all(defaults[name] == value for name, value in preset.items() if name != "stages")
+    assert all(defaults[name] == value for name, value in preset.items() if name not in ("stages", "event_shape"))
 
 
 def test_epochs_report_finite_metrics_schedule_and_progress():
