@@ -1,16 +1,18 @@
-"""Typed structures read from plain data, strictly: a message names the place, the value met and what is accepted."""
+"""Typed structures and plain data, strictly: a message names the place, the value met and what is accepted."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
-__all__ = ["convert", "json_schema"]
+__all__ = ["convert", "json_schema", "to_json"]
 
 Structure = TypeVar("Structure", bound=msgspec.Struct)
 
@@ -21,19 +23,25 @@ def convert(content: Any, kind: type[Structure]) -> Structure:
     Raises:
         ValueError: A key is not known or lacks, or a value is not of its type.
     """
-    problem = next(_unknown_keys(content, kind, ""), None)
-    if problem:
-        raise ValueError(problem)
     try:
         return msgspec.convert(content, kind, strict=True)
     except msgspec.ValidationError as error:
-        text, _, place = str(error).partition(" - at `$")
-        path = place.rstrip("`").lstrip(".")
-        met = f"; got {_at(content, path)!r}" if path else ""
-        where = f"{path}: " if path else ""
-        raise ValueError(f"{where}{text[:1].lower()}{text[1:]}{met}".replace("`", "'")) from error
+        unknown = next(_unknown_keys(content, kind, ""), None)
+        raise ValueError(unknown or _explain(str(error), content, kind)) from error
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def to_json(structure: msgspec.Struct, *, indent: int | None = None) -> bytes:
+    """A structure as strict JSON and a line break.
+
+    Raises:
+        ValueError: It holds a number that JSON does not have: NaN or infinity.
+    """
+    separators = (",", ":") if indent is None else None
+    content = msgspec.to_builtins(structure)
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+    return (text + "\n").encode(errors="replace")  # half characters, as in names of files that are not UTF-8
 
 
 def json_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
@@ -43,27 +51,70 @@ def json_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _unknown_keys(content: Any, kind: Any, place: str) -> Iterator[str]:
     """One sentence for every key that a structure, or one within it, does not have."""
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(content, dict):
-        types = typing.get_type_hints(kind, include_extras=False)
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(content, Mapping):
+        types = typing.get_type_hints(kind)
         known = [field.name for field in msgspec.structs.fields(kind)]
+        if kind.__struct_config__.tag_field:
+            known.insert(0, kind.__struct_config__.tag_field)
         for key, value in content.items():
             here = f"{place}.{key}" if place else str(key)
             if key in known:
-                yield from _unknown_keys(value, types[key], here)
+                yield from _unknown_keys(value, types.get(key), here)
             else:
                 near = difflib.get_close_matches(str(key), known, n=1)
                 hint = f" Did you mean {near[0]!r}?" if near else ""
                 yield f"unknown key {here!r}; accepted: {', '.join(known)}.{hint}"
-    elif isinstance(content, list) and typing.get_origin(kind) in (tuple, list):
+    elif isinstance(content, list) and typing.get_origin(kind) is tuple:
         for index, value in enumerate(content):
             yield from _unknown_keys(value, typing.get_args(kind)[0], f"{place}[{index}]")
 
 
-def _at(content: Any, path: str) -> Any:
-    """The value at a path like `datasets[0].name`; the innermost that can be reached."""
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-        try:
-            content = content[int(index)] if index else content[key]
-        except (KeyError, IndexError, TypeError):
-            return content
-    return content
+def _explain(problem: str, content: Any, kind: type[msgspec.Struct]) -> str:
+    """A message of msgspec's with the value that was met and what is accepted there."""
+    text, _, place = problem.partition(" - at `$")
+    path = place.rstrip("`").lstrip(".")
+    where, met, expected = path, content, inspect.type_info(kind)
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
+        met, expected = _item(met, key, index), _part(expected, key)
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", text):
+        return f"{where} lacks the key {missing[1]!r}" if where else f"the key {missing[1]!r} lacks"
+    if text.startswith(("Expected ", "Invalid enum")):
+        return f"{where or 'it'} is {met!r}; accepted: {_accepted(expected)}"
+    return f"{where}: {text}" if where else text
+
+
+def _item(content: Any, key: str, index: str) -> Any:
+    """The value at a step of a path; for a step that is not told, `...`, the values that there are."""
+    return content if index == "..." else content[int(index)] if index else content[key]
+
+
+def _part(expected: inspect.Type, key: str) -> inspect.Type:
+    expected = _not_null(expected)
+    if isinstance(expected, inspect.StructType):
+        return next(field.type for field in expected.fields if field.encode_name == key)
+    return expected.value_type if isinstance(expected, inspect.DictType) else getattr(expected, "item_type", expected)
+
+
+def _not_null(expected: inspect.Type) -> inspect.Type:
+    if isinstance(expected, inspect.UnionType):
+        return next(kind for kind in expected.types if not isinstance(kind, inspect.NoneType))
+    return expected
+
+
+def _accepted(expected: inspect.Type) -> str:
+    """A type in words."""
+    expected = _not_null(expected)
+    if isinstance(expected, inspect.LiteralType):
+        return ", ".join(map(repr, expected.values))
+    if isinstance(expected, inspect.StrType):
+        return f"a text that matches {expected.pattern}" if expected.pattern else "a text"
+    if isinstance(expected, inspect.IntType | inspect.FloatType):
+        bounds = {"of at least": expected.ge, "of at most": expected.le}
+        limits = " and ".join(f"{words} {bound}" for words, bound in bounds.items() if bound is not None)
+        return f"a {'whole ' if isinstance(expected, inspect.IntType) else ''}number {limits}".rstrip()
+    if isinstance(expected, inspect.VarTupleType):
+        items = "" if isinstance(expected.item_type, inspect.AnyType) else f", each {_accepted(expected.item_type)}"
+        return f"a list{f' of at least {expected.min_length}' if expected.min_length else ''}{items}"
+    if isinstance(expected, inspect.StructType):
+        return f"a table with the keys {', '.join(field.name for field in expected.fields)}"
+    return "true or false" if isinstance(expected, inspect.BoolType) else "a table"
