@@ -45,8 +45,11 @@ def to_json(structure: msgspec.Struct, *, indent: int | None = None) -> bytes:
 
 
 def json_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The JSON Schema of a structure."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(kind)}
+    """The JSON Schema of a structure, described by the first lines of docstrings."""
+    schema = msgspec.json.schema(kind)
+    for definition in schema["$defs"].values():
+        definition["description"] = definition["description"].partition("\n")[0]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _unknown_keys(content: Any, kind: Any, place: str) -> Iterator[str]:
@@ -72,20 +75,18 @@ def _unknown_keys(content: Any, kind: Any, place: str) -> Iterator[str]:
 def _explain(problem: str, content: Any, kind: type[msgspec.Struct]) -> str:
     """A message of msgspec's with the value that was met and what is accepted there."""
     text, _, place = problem.partition(" - at `$")
-    path = place.rstrip("`").lstrip(".")
-    where, met, expected = path, content, inspect.type_info(kind)
-    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
-        met, expected = _item(met, key, index), _part(expected, key)
+    where = place.rstrip("`").lstrip(".")
+    met, expected = [content], inspect.type_info(kind)
+    for key, index in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", where):
+        expected = _part(expected, key)
+        # msgspec does not tell which value of a mapping it means
+        met = [] if index == "..." else [value[int(index) if index else key] for value in met]
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", text):
         return f"{where} lacks the key {missing[1]!r}" if where else f"the key {missing[1]!r} lacks"
     if text.startswith(("Expected ", "Invalid enum")):
-        return f"{where or 'it'} is {met!r}; accepted: {_accepted(expected)}"
+        what = f"{where or 'it'} is {met[0]!r}" if met else f"{where}: {text[0].lower()}{text[1:]}".replace("`", "'")
+        return f"{what}; accepted: {_accepted(expected)}"
     return f"{where}: {text}" if where else text
-
-
-def _item(content: Any, key: str, index: str) -> Any:
-    """The value at a step of a path; for a step that is not told, `...`, the values that there are."""
-    return content if index == "..." else content[int(index)] if index else content[key]
 
 
 def _part(expected: inspect.Type, key: str) -> inspect.Type:
@@ -109,9 +110,11 @@ def _accepted(expected: inspect.Type) -> str:
     if isinstance(expected, inspect.StrType):
         return f"a text that matches {expected.pattern}" if expected.pattern else "a text"
     if isinstance(expected, inspect.IntType | inspect.FloatType):
-        bounds = {"of at least": expected.ge, "of at most": expected.le}
-        limits = " and ".join(f"{words} {bound}" for words, bound in bounds.items() if bound is not None)
-        return f"a {'whole ' if isinstance(expected, inspect.IntType) else ''}number {limits}".rstrip()
+        what = "a whole number" if isinstance(expected, inspect.IntType) else "a number"
+        low, high = expected.ge, expected.le
+        if high is not None:
+            return f"{what} from {low} to {high}"
+        return what if low is None else f"{what} of at least {low}"
     if isinstance(expected, inspect.VarTupleType):
         items = "" if isinstance(expected.item_type, inspect.AnyType) else f", each {_accepted(expected.item_type)}"
         return f"a list{f' of at least {expected.min_length}' if expected.min_length else ''}{items}"
