@@ -104,20 +104,27 @@ def _not_null(expected: inspect.Type) -> inspect.Type:
 
 def _accepted(expected: inspect.Type) -> str:
     """A type in words."""
-    expected = _not_null(expected)
-    if isinstance(expected, inspect.LiteralType):
-        return ", ".join(map(repr, expected.values))
-    if isinstance(expected, inspect.StrType):
-        return f"a text that matches {expected.pattern}" if expected.pattern else "a text"
-    if isinstance(expected, inspect.IntType | inspect.FloatType):
-        what = "a whole number" if isinstance(expected, inspect.IntType) else "a number"
-        low, high = expected.ge, expected.le
-        if high is not None:
-            return f"{what} from {low} to {high}"
-        return what if low is None else f"{what} of at least {low}"
-    if isinstance(expected, inspect.VarTupleType):
-        items = "" if isinstance(expected.item_type, inspect.AnyType) else f", each {_accepted(expected.item_type)}"
-        return f"a list{f' of at least {expected.min_length}' if expected.min_length else ''}{items}"
-    if isinstance(expected, inspect.StructType):
-        return f"a table with the keys {', '.join(field.name for field in expected.fields)}"
-    return "true or false" if isinstance(expected, inspect.BoolType) else "a table"
+    match _not_null(expected):
+        case inspect.LiteralType(values=values):
+            words = ", ".join(map(repr, values))
+        case inspect.StrType(pattern=pattern):
+            words = f"a text that matches {pattern}" if pattern else "a text"
+        case inspect.IntType(ge=low, le=high):
+            words = f"a whole number{_limits(low, high)}"
+        case inspect.FloatType(ge=low, le=high):
+            words = f"a number{_limits(low, high)}"
+        case inspect.VarTupleType(item_type=item, min_length=least):
+            words = f"a list{_limits(least, None)}, each {_accepted(item)}"
+        case inspect.StructType(fields=fields):
+            words = f"a table with the keys {', '.join(field.name for field in fields)}"
+        case inspect.BoolType():
+            words = "true or false"
+        case _:
+            words = "a table"
+    return words
+
+
+def _limits(low: float | None, high: float | None) -> str:
+    if high is not None:
+        return f" from {low:.10g} to {high:.10g}"
+    return f" of at least {low:.10g}" if low is not None else ""

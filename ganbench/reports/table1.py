@@ -51,8 +51,8 @@ def with_error(value: float, error: float) -> str:
 def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat) -> str:
     """Render the frame of `ganbench.records.frame.score_frame`.
 
-    `csv` has the columns of `COLUMNS`; `json` also what is beside them; the others are for reading, with one column for each data
-    set, metric, quantity and kind of standard error, and notes.
+    `csv` has the columns of `COLUMNS`; `json` also what is beside them; the others are for reading, with notes and one
+    column for each data set, metric, quantity and kind of standard error.
 
     Args:
         frame: The values.
