@@ -45,7 +45,7 @@ class Row(NamedTuple):
         status: "done", "failed", or "partial: ...".
         standard_error_unbiased: With n - 1 in the variance.
         findings: What limits the trust in the value.
-        settings: Of the metric.
+        settings: Of the metric, as JSON.
         mixed: In what the cells of the row differ that may change their numbers.
         reason: Why the row is not "done".
     """
@@ -67,7 +67,7 @@ class Row(NamedTuple):
     status: str = "done"
     standard_error_unbiased: float = math.nan
     findings: tuple[Finding, ...] = ()
-    settings: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    settings: str = "{}"
     mixed: tuple[str, ...] = ()
     reason: str = ""
 
@@ -316,7 +316,7 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
         n_samples=max((record.samples.n for record, _ in used if record.samples), default=None),
         seeds=len({record.seed for record, _ in used}),
         findings=tuple(findings.values()),
-        settings=used[0][1].settings,
+        settings=_canonical(used[0][1].settings),
         mixed=tuple(_mixed([record for record, _ in used])),
     )
 

@@ -5,7 +5,7 @@ Layout::
     records/<protocol>/<dataset>/<model>/<fold>-seed<seed>.json   one record a cell
     samples/<key>.npz                                             samples, and how their model was trained
     checkpoints/<key>.pt                                          training state, in progress or complete
-    locks/<key>.lock                                              who is computing a cell
+    locks/<key>.lock, .holder                                     whether a cell is being computed, and by whom
     protocols/<name>.json                                         the protocols of the records
     tables/, sheets/                                              what reports make of the records
 

@@ -70,7 +70,7 @@ def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableForma
 def _plain(value: Any) -> Any:
     """A value of a frame as Python has it; the missing whole number as None."""
     value = value.item() if hasattr(value, "item") else value
-    return value if isinstance(value, str | int | float | tuple | dict) else None
+    return value if isinstance(value, str | int | float | tuple) else None
 
 
 def _as_json(row: Row) -> dict[str, Any]:
@@ -224,7 +224,7 @@ def _is_likelihood(column: _Column) -> bool:
 
 def _search(row: Row) -> str:
     """How a bandwidth was chosen."""
-    only = row.settings.get("refinement_steps") == 0
+    only = json.loads(row.settings).get("refinement_steps") == 0
     return "coarse grid" if only or row.quantity.startswith("grid_") else _REFINED
 
 

@@ -104,9 +104,9 @@ from made_records import make_record
 from ganbench.records.store import Store
 store, keys = Store(Path(sys.argv[1])), [f"fold{k}" for k in range(12)]
 store.prepare()
-while not (store.root / "go").exists():
-    time.sleep(0.001)
-for key in keys if sys.argv[3] == "up" else keys[::-1]:
+print("ready", flush=True)
+sys.stdin.readline()
+for key in keys:
     with store.lock(key, wait=True):
         record = make_record(fold=key)
         if store.find_record("toy", record.place) is None:
@@ -120,11 +120,13 @@ for key in keys if sys.argv[3] == "up" else keys[::-1]:
 
 def test_two_processes_share_a_folder_and_each_cell_is_computed_once(store):
     helpers = str(Path(__file__).parents[1])
+    command = [sys.executable, "-c", _WORK, str(store.root), helpers]
     workers = [
-        subprocess.Popen([sys.executable, "-c", _WORK, str(store.root), helpers, direction])
-        for direction in ("up", "down")
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) for _ in range(2)
     ]
-    (store.root / "go").touch()
+    assert [worker.stdout.readline() for worker in workers] == ["ready\n"] * 2
+    for worker in workers:
+        worker.stdin.write("go\n")
     seen = set()
     while any(worker.poll() is None for worker in workers):
         for record in store.records("toy"):  # whole, at any time
@@ -132,7 +134,10 @@ def test_two_processes_share_a_folder_and_each_cell_is_computed_once(store):
             seen.add(record.fold)
         if (found := store.read_samples("samples")) is not None:
             assert found[0].sum() == 6400
+    for worker in workers:
+        worker.communicate()
     assert [worker.returncode for worker in workers] == [0, 0]
+    assert seen
     assert sorted((store.root / "log").read_text().split()) == sorted(f"fold{k}" for k in range(12))
     assert {record.fold for record in store.records("toy")} == {f"fold{k}" for k in range(12)}
     assert not [name for name in _files(store.root) if "unfinished" in name]
@@ -162,6 +167,9 @@ def test_names_of_many_bytes(store):
         assert store.find_record(record.protocol, record.place) == record
     assert sorted(r.protocol for r in store.records()) == sorted(r.protocol for r in records)
     assert len(store.protocols()) == 2
+    longer = make_record(model="中" * 201, dataset="é" * 100, fold="x" * 300, protocol="a")
+    store.write_record(longer)
+    assert len(list(store.records("a"))) == 2
 
 
 def test_records_count_only_in_their_own_place(store):
