@@ -13,7 +13,7 @@ from typing import Any
 
 from ganbench.errors import StoreError
 
-__all__ = ["UNFINISHED", "content_key", "file_name", "file_sha256", "write_atomically"]
+__all__ = ["UNFINISHED", "content_key", "file_name", "file_sha256", "has_file", "read_bytes", "write_atomically"]
 
 UNFINISHED = ".ganbench-unfinished-"
 """How the names of files begin that are being written."""
@@ -51,13 +51,41 @@ def write_atomically(path: Path, content: bytes) -> None:
         ) from error
 
 
+def has_file(path: Path) -> bool:
+    """Whether there is a file of this name.
+
+    Raises:
+        StoreError: It is a folder, a pipe or a device, or its folder cannot be read.
+    """
+    try:
+        if path.is_file() or not path.exists():
+            return path.is_file()
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+    raise StoreError(f"{path} is no regular file. Move it away and run again.")
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """The content of a file, or None where there is none.
+
+    Raises:
+        StoreError: It cannot be read; see `has_file`.
+    """
+    try:
+        return path.read_bytes() if has_file(path) else None
+    except FileNotFoundError:  # it was there a moment ago
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
 def file_name(text: str) -> str:
     """A name as that of a file; one that has to be changed gets a hash, so that no two share a file.
 
     >>> file_name("adversarial[epochs=50]")
     'adversarial[epochs=50]'
     """
-    name = re.sub(r"[^\w.\-=,\[\]]+", "_", text).lstrip(".")
+    name = re.sub(r"[^\w.\-=,\[\]]+", "_", text).strip(".")
     name = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
     return name if name == text else f"{name}-{content_key(text)[:8]}"
 

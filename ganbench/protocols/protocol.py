@@ -1,4 +1,4 @@
-"""The frozen form of a protocol file."""
+"""The frozen form of a protocol file (`ganbench/protocols/protocol.schema.json`)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Across = Literal["examples", "folds"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[\w.\-]+$")]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 _MOVED = {
     "bandwidth_grid": 'a setting of the metric: metrics = ["parzen[grid={start=0.1,stop=1.0,count=10}]"]',
@@ -99,20 +100,36 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     titles: dict[str, str] = {}
     published: tuple[Published, ...] = ()
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
-    seconds_per_cell: dict[str, dict[str, float]] = {}
+    seconds_per_cell: dict[str, dict[str, Seconds]] = {}
 
     def __post_init__(self) -> None:
         names = [plan.name for plan in self.datasets]
         if len(set(names)) < len(names):
             raise ValueError(f"datasets: each name once; got {names}")
+        metrics = {name for plan in self.datasets for name in self.metric_names_on(plan)}
+        for name in self.table:
+            if name not in metrics and not any(":" in metric for metric in metrics):  # those have names of their own
+                raise ValueError(f"table: {name!r} is none of the metrics; accepted: {', '.join(sorted(metrics))}")
 
     def dataset_plan(self, name: str) -> DatasetPlan | None:
         """The plan of a data set, if the protocol has it."""
         return next((plan for plan in self.datasets if plan.name == name), None)
 
+    def plan_of(self, identity: str) -> DatasetPlan | None:
+        """The plan of a data set by its identity in records; that of a user's file is known by the file's stem."""
+        stem, own, _ = identity.rpartition("@")
+        if not own:
+            return self.dataset_plan(identity)
+        plans = [plan for plan in self.datasets if Path(plan.name).suffix and Path(plan.name).stem == stem]
+        return plans[0] if len(plans) == 1 else None
+
     def metrics_on(self, plan: DatasetPlan) -> tuple[str, ...]:
         """The specs of the metrics of a data set."""
         return self.metrics if plan.metrics is None else plan.metrics
+
+    def metric_names_on(self, plan: DatasetPlan) -> tuple[str, ...]:
+        """The same without their settings."""
+        return tuple(dict.fromkeys(spec.partition("[")[0].strip() for spec in self.metrics_on(plan)))
 
     def find_published(self, model: str, dataset: str) -> Published | None:
         """The published value of a cell of the table, if there is one."""

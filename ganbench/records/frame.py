@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ganbench.errors import StoreError
-from ganbench.metrics.metric import Value
+from ganbench.errors import StoreError, UsageError
+from ganbench.metrics.metric import Finding, Value
 from ganbench.metrics.standard_error import MeanWithError, mean_with_error
 from ganbench.protocols import DatasetPlan, Protocol
 from ganbench.records.record import Record, Score
@@ -18,38 +19,74 @@ from ganbench.records.record import Record, Score
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["COLUMNS", "score_frame"]
+__all__ = ["COLUMNS", "Row", "is_shown", "score_frame"]
 
-COLUMNS = (
-    "protocol",
-    "dataset",
-    "model",
-    "metric",
-    "quantity",
-    "value",
-    "unit",
-    "standard_error",
-    "standard_error_across",
-    "n_test",
-    "n_samples",
-    "seeds",
-    "published_mean",
-    "published_standard_error",
-    "status",
-)
-_BESIDE = ("standard_error_unbiased", "findings", "reason")
-_PARZEN = "parzen"
+_PARZEN, _LIKELIHOOD, _GRID = "parzen", "mean_log_likelihood", "grid_"
+
+
+class Row(NamedTuple):
+    """One row of the frame.
+
+    Attributes:
+        protocol: Name of the protocol.
+        dataset: Name of the data set; for own data with the mark of their content.
+        model: Spec of the model; with a mark where several share it.
+        metric: Name of the metric, with settings where it was computed with several.
+        quantity: Which of the metric's values; empty where no record has any.
+        value: The value, a mean over the cells of the row.
+        unit: Its unit.
+        standard_error: Of the value.
+        standard_error_across: "examples", "folds", "seeds", what the metric says, or empty without an error.
+        n_test: Number of test examples, where the value is a mean over them.
+        n_samples: Number of samples.
+        seeds: From how many seeds.
+        published_mean: What somebody else printed, in nats.
+        published_standard_error: Its error.
+        status: "done", "failed", or "partial: ...".
+        standard_error_unbiased: With n - 1 in the variance.
+        findings: What limits the trust in the value.
+        settings: Of the metric, as JSON.
+        mixed: In what the cells of the row differ that may change their numbers.
+        reason: Why the row is not "done".
+    """
+
+    protocol: str
+    dataset: str
+    model: str
+    metric: str
+    quantity: str
+    value: float = math.nan
+    unit: str = ""
+    standard_error: float = math.nan
+    standard_error_across: str = ""
+    n_test: int | None = None
+    n_samples: int | None = None
+    seeds: int = 1
+    published_mean: float = math.nan
+    published_standard_error: float = math.nan
+    status: str = "done"
+    standard_error_unbiased: float = math.nan
+    findings: tuple[Finding, ...] = ()
+    settings: str = "{}"
+    mixed: tuple[str, ...] = ()
+    reason: str = ""
+
+
+COLUMNS = Row._fields[: Row._fields.index("status") + 1]
+"""The columns of the CSV; the others stand beside them in the frame."""
 
 
 def score_frame(
     records: Iterable[Record],
     protocol: Protocol,
     *,
+    models: Collection[str] = (),
+    datasets: Collection[str] = (),
     metrics: Sequence[str] = (),
     bandwidth: str | None = None,
     every_value: bool = False,
 ) -> pandas.DataFrame:
-    """One row per data set, model, metric, quantity and kind of standard error.
+    """One row per data set, model, metric, quantity and kind of standard error; the columns are those of `Row`.
 
     The kinds, for a quantity that is a mean over test examples (others have the first row with their own error):
 
@@ -57,206 +94,290 @@ def score_frame(
     - *folds*: the fold means, averaged over seeds first;
     - *seeds* (where there are several): the means of whole runs, with n - 1 in the variance.
 
-    Beside `COLUMNS` there are `standard_error_unbiased` (n - 1 in the variance), `findings` (warnings, "code: text")
-    and `reason`.
-
     Args:
-        records: Records of the protocol.
+        records: All records of the protocol: what is not shown tells how many folds there are, and the first one.
         protocol: The protocol.
+        models: Names, specs or identities of the models that are shown; all by default.
+        datasets: Names or identities of the data sets that are shown; all by default.
         metrics: Names of metrics to show besides those of the protocol's table.
         bandwidth: "grid" shows the Parzen estimate at the optimum of the coarse grid, "refined" that of the second
-            search.
+            search; by default the refined one where there is one.
         every_value: All quantities of each metric, not the first only.
 
     Raises:
-        StoreError: Records of one data set come from different settings of a metric, or different data.
+        UsageError: A refined bandwidth is asked for and was not searched for.
+        StoreError: Records are of another protocol, or those of one data set come from different settings of a metric,
+            or from different data.
     """
     import pandas
 
-    rows = [
-        row
-        for dataset, of_dataset in _grouped(records, "dataset").items()
-        for row in _rows_of_dataset(
-            dataset, of_dataset, protocol, _shown(of_dataset, protocol, metrics), bandwidth, every_value
-        )
-    ]
-    frame = pandas.DataFrame(rows, columns=[*COLUMNS, *_BESIDE])
+    if bandwidth not in (None, "grid", "refined"):
+        raise UsageError(f"The bandwidth is {bandwidth!r}; accepted: 'grid', 'refined'.")
+    records = list(records)
+    for record in records:
+        if record.protocol != protocol.name:
+            raise StoreError(
+                f"Records of the protocols {record.protocol!r} and {protocol.name!r} are not put into one table."
+            )
+    rows: list[Row] = []
+    for identity, of_dataset in _grouped(records, lambda record: record.dataset.identity).items():
+        shown = [record for record in of_dataset if is_shown(record, models, datasets)]
+        folds = sorted({record.fold for record in of_dataset}, key=lambda name: (len(name), name))
+        plan = protocol.plan_of(identity) or DatasetPlan(name=identity)
+        for column in _columns(shown, protocol, plan, metrics):
+            rows.extend(_rows(shown, column, _View(protocol, plan, tuple(folds), bandwidth, every_value)))
+    frame = pandas.DataFrame(rows, columns=list(Row._fields))
     return frame.astype({"n_test": "Int64", "n_samples": "Int64"})  # whole numbers even where a failed row has none
 
 
-def _grouped(records: Iterable[Record], by: str) -> dict[str, list[Record]]:
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(getattr(record, by).identity, []).append(record)
-    return groups
+@dataclass(frozen=True)
+class _View:
+    """What is asked for, and what is known of the data set."""
+
+    protocol: Protocol
+    plan: DatasetPlan
+    folds: tuple[str, ...]
+    bandwidth: str | None
+    every_value: bool
+
+    def quantities(self, scores: Sequence[Score]) -> list[str]:
+        """Which values of a metric are shown."""
+        if not scores:
+            return [""]
+        headline, names = scores[0].headline, dict.fromkeys(name for score in scores for name in score.values)
+        if scores[0].metric == _PARZEN and self.bandwidth and _GRID + headline not in names:
+            if self.bandwidth == "refined":
+                raise UsageError("No refined bandwidth was searched for; only that of the grid can be shown.")
+        elif scores[0].metric == _PARZEN and self.bandwidth == "grid":
+            headline = _GRID + headline
+        return list(names) if self.every_value else [headline]
 
 
-def _shown(records: Sequence[Record], protocol: Protocol, metrics: Sequence[str]) -> list[str]:
-    """The metrics of a table: the protocol's choice, or all that there are, and those that are asked for."""
-    known = list(dict.fromkeys(score.metric for record in records for score in record.scores))
-    chosen = [name for name in protocol.table if name in known or not known] or ([] if protocol.table else known)
-    return list(dict.fromkeys([*chosen, *(name for name in metrics if name in known)]))
+@dataclass(frozen=True)
+class _Column:
+    """A metric; where it was computed with several settings, one of these."""
+
+    metric: str
+    title: str
+    settings: str = ""
+
+    def find(self, record: Record) -> Score | None:
+        """Its score in a record."""
+        if not self.settings:
+            return record.score(self.metric)
+        same = (s for s in record.scores if s.metric == self.metric and _canonical(s.settings) == self.settings)
+        return next(same, None)
 
 
 @dataclass(frozen=True)
 class _Group:
-    """The records of one model on one data set, and what all models on it have in common."""
+    """The records of one model on one data set."""
 
-    records: list[Record]
+    records: tuple[Record, ...]
     title: str
-    plan: DatasetPlan
-    first_fold: str
-    n_folds: int
-    seeds: list[int]
 
     @property
-    def kinds(self) -> list[str]:
-        """What standard errors are across."""
-        return [*self.plan.standard_error_across, *(["seeds"] if len(self.seeds) > 1 else [])]
+    def seeds(self) -> int:
+        """From how many seeds there are records."""
+        return len({record.seed for record in self.records})
 
 
-def _rows_of_dataset(
-    dataset: str,
-    records: list[Record],
-    protocol: Protocol,
-    metrics: Sequence[str],
-    bandwidth: str | None,
-    every_value: bool,
-) -> Iterator[dict[str, Any]]:
-    plan = protocol.dataset_plan(dataset) or DatasetPlan(name=dataset)
-    models = _grouped(records, "model")
-    titles = _titles(models)
-    folds = sorted({record.fold for record in records}, key=lambda name: (len(name), name))
-    n_folds = max(len({record.fold for record in group}) for group in models.values())
-    for metric in metrics:
-        _check_comparable(dataset, metric, records)
-        for identity, group in models.items():
-            seeds = sorted({record.seed for record in group})
-            shared = _Group(group, titles[identity], plan, folds[0], n_folds, seeds)
-            yield from _rows(shared, metric, protocol, bandwidth, every_value)
-
-
-def _titles(models: dict[str, list[Record]]) -> dict[str, str]:
-    """Specs, with the mark of those that others share."""
-    specs = [group[0].model.spec for group in models.values()]
-    return {
-        identity: identity if specs.count(group[0].model.spec) > 1 else group[0].model.spec
-        for identity, group in models.items()
-    }
-
-
-def _check_comparable(dataset: str, metric: str, records: Sequence[Record]) -> None:
-    """Refuse to put numbers side by side that were made by different rules or on different data."""
-    first: tuple[Any, str, str] | None = None
+def _grouped(records: Iterable[Record], key: Callable[[Record], str]) -> dict[str, list[Record]]:
+    groups: dict[str, list[Record]] = {}
     for record in records:
-        score = record.score(metric)
-        if score is None:
-            continue
-        facts = ((score.version, _rule(score)), record.dataset.checksum, record.model.spec)
-        first = first or facts
-        if first[:2] != facts[:2]:
-            what = f"settings of the metric {metric!r}" if first[0] != facts[0] else "versions of the data"
-            raise StoreError(
-                f"Records of {dataset!r} come from different {what} ({first[2]} and {record.model.spec}); they are not "
-                "put into one table. Run the older ones again, or name the models by --models."
-            )
+        groups.setdefault(key(record), []).append(record)
+    return groups
 
 
-def _rule(score: Score) -> Any:
-    """What decides a number: the settings, and, as older records do not name all of these, the curves' x."""
-    return [curve.x for curve in score.curves.values()] if not score.key else score.settings
+def is_shown(record: Record, models: Collection[str], datasets: Collection[str]) -> bool:
+    """Whether a record is of one of the models and of one of the data sets; of any, where none are named."""
+    model, data = record.model, record.dataset
+    of_model = not models or bool({model.name, model.spec, model.identity} & set(models))
+    return of_model and (not datasets or bool({data.name, data.identity} & set(datasets)))
 
 
-def _rows(
-    group: _Group, metric: str, protocol: Protocol, bandwidth: str | None, every_value: bool
-) -> Iterator[dict[str, Any]]:
-    scored = [(record, score) for record in group.records if (score := record.score(metric)) is not None]
-    without = [record for record in group.records if record.score(metric) is None]
-    status, reason = _status(group, [record for record, _ in scored], without)
-    if not scored:
-        for across in group.kinds:
-            yield _common(group, protocol, metric, "", across) | {"status": status, "reason": reason}
+def _columns(records: Sequence[Record], protocol: Protocol, plan: DatasetPlan, metrics: Sequence[str]) -> list[_Column]:
+    """The protocol's choice, or all that there are, and those that are asked for."""
+    known = dict.fromkeys(score.metric for record in records for score in record.scores)
+    planned = protocol.metric_names_on(plan)
+    if protocol.table:
+        chosen = [name for name in protocol.table if name in known or name in planned]
+    else:
+        chosen = [*(name for name in planned if name in known or ":" not in name), *known]
+    if not known and not chosen:  # everything failed, and metrics in files have their names inside
+        chosen = [name for name in planned if ":" in name]
+    asked = [name for name in metrics if name in known or any(record.status == "failed" for record in records)]
+    return [column for name in dict.fromkeys([*chosen, *asked]) for column in _variants(name, records)]
+
+
+def _variants(metric: str, records: Sequence[Record]) -> Iterator[_Column]:
+    """One column; or one for each settings of the metric, where a record has it with several."""
+    scores = [[score for score in record.scores if score.metric == metric] for record in records]
+    if all(len(of_record) < 2 for of_record in scores):
+        yield _Column(metric, metric)
         return
-    for quantity in _quantities(scored[0][1], bandwidth, every_value):
-        for across in group.kinds:
-            numbers = _numbers(group, scored, quantity, across)
-            if numbers is None:  # nothing of the first fold
-                numbers = {"status": "failed", "reason": reason or "the first fold has not been run"}
-            yield _common(group, protocol, metric, quantity, across) | {"status": status, "reason": reason} | numbers
+    variants = {_canonical(score.settings): score.settings for of_record in scores for score in of_record}
+    for text, settings in variants.items():
+        differing = {
+            name: value
+            for name, value in settings.items()
+            if any(_canonical(other.get(name)) != _canonical(value) for other in variants.values())
+        }
+        inside = ",".join(f"{name}={json.dumps(value)}" for name, value in sorted(differing.items()))
+        yield _Column(metric, f"{metric}[{inside}]", text)
 
 
-def _quantities(score: Score, bandwidth: str | None, every_value: bool) -> list[str]:
-    if every_value:
-        return list(score.values)
-    if score.metric == _PARZEN and bandwidth == "grid" and f"grid_{score.headline}" in score.values:
-        return [f"grid_{score.headline}"]
-    return [score.headline]
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
-def _status(group: _Group, done: Sequence[Record], without: Sequence[Record]) -> tuple[str, str]:
+def _rows(records: Sequence[Record], column: _Column, view: _View) -> Iterator[Row]:
+    scored = [(record, score) for record in records if (score := column.find(record)) is not None]
+    _check_comparable(column.metric, scored)
+    scores = [score for _, score in scored]
+    for group in _groups(records):
+        kinds = [*view.plan.standard_error_across, *(["seeds"] if group.seeds > 1 else [])]
+        for quantity in view.quantities(scores):
+            typical = next((score.values[quantity] for score in scores if quantity in score.values), None)
+            for kind in kinds:
+                across = typical.across if typical and not typical.per_example and kind == "examples" else kind
+                yield _row(group, column, quantity, kind, view)._replace(standard_error_across=across)
+
+
+def _groups(records: Sequence[Record]) -> list[_Group]:
+    """By model, titled by their specs, with a mark where several share one or a published model is called so."""
+    groups = _grouped(records, lambda record: record.model.identity)
+    specs = [group[0].model.spec for group in groups.values()]
+    return [
+        _Group(
+            tuple(_without_repeats(group)), identity if specs.count(group[0].model.spec) > 1 else group[0].model.spec
+        )
+        for identity, group in groups.items()
+    ]
+
+
+def _without_repeats(records: Sequence[Record]) -> Iterator[Record]:
+    """Leave out further seeds of the same samples, as of a file: they are no repetition of anything."""
+    seen: set[tuple[str, str]] = set()
+    for record in sorted(records, key=lambda record: record.seed):
+        samples = (record.fold, record.samples.sha256 if record.samples else "")
+        if not samples[1] or samples not in seen:
+            yield record
+        seen.add(samples)
+
+
+def _check_comparable(metric: str, scored: Sequence[tuple[Record, Score]]) -> None:
+    """Refuse to put numbers side by side that were made by different rules or on different data."""
+    for record, score in scored[1:]:
+        first, reference = scored[0]
+        # older records do not name all settings
+        common = score.settings.keys() & reference.settings.keys()
+        if score.version != reference.version:
+            what = f"versions of the metric {metric!r}"
+        elif any(_canonical(score.settings[key]) != _canonical(reference.settings[key]) for key in common):
+            what = f"settings of the metric {metric!r}"
+        elif record.dataset.checksum != first.dataset.checksum:
+            what = "versions of the data"
+        else:
+            continue
+        raise StoreError(
+            f"Records of {record.dataset.identity!r} come from different {what} ({first.model.spec} and "
+            f"{record.model.spec}); they are not put into one table. Run the older ones again, or name the models by "
+            "--models."
+        )
+
+
+def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View) -> Row:
+    cells = [record for record in group.records if across != "examples" or record.fold == view.folds[0]]
+    scored = [(r, score) for r in cells if (score := column.find(r)) is not None and quantity in score.values]
+    expected = group.seeds * (1 if across == "examples" else len(view.folds))
+    status, reason = _status(cells, [record for record, _ in scored], expected, group.seeds)
+    mean, error = _published(group.records[0], column.metric, quantity, view.protocol)
+    first = group.records[0]
+    row = Row(
+        first.protocol, first.dataset.identity, group.title, column.title, quantity, seeds=group.seeds, status=status,
+        reason=reason, published_mean=mean, published_standard_error=error,
+    )  # fmt: skip
+    used = _whole_runs(scored) if across == "seeds" else scored
+    if not used:
+        return row._replace(status="failed", reason=reason or "there is no whole run")
+    values = [(record, score.values[quantity]) for record, score in used]
+    summary = _summary(values, across)
+    tested = sum({record.fold: len(value.per_example) for record, value in values}.values())
+    findings: dict[str, Finding] = {}
+    for finding in (finding for _, score in used for finding in score.findings):
+        findings.setdefault(finding.code, finding)
+    return row._replace(
+        value=summary.mean,
+        unit=values[0][1].unit,
+        standard_error=summary.standard_error_unbiased if across == "seeds" else summary.standard_error,
+        standard_error_unbiased=summary.standard_error_unbiased,
+        n_test=tested or None,
+        n_samples=max((record.samples.n for record, _ in used if record.samples), default=None),
+        seeds=len({record.seed for record, _ in used}),
+        findings=tuple(findings.values()),
+        settings=_canonical(used[0][1].settings),
+        mixed=tuple(_mixed([record for record, _ in used])),
+    )
+
+
+def _status(cells: Sequence[Record], scored: Sequence[Record], expected: int, seeds: int) -> tuple[str, str]:
+    done = {record.place for record in scored}
+    without = [record for record in cells if record.place not in done]
     failed = [record for record in without if record.status == "failed"]
-    if not done:
-        return "failed", failed[0].reason if failed else "not computed; run again"
+    reason = failed[0].reason if failed else "not computed; run again"
+    if not scored:
+        return "failed", reason if without else "the first fold has not been run"
     if failed:
-        return f"partial: {len(failed)} of {len(group.records)} cells failed", failed[0].reason
+        return f"partial: {len(failed)} of {expected} cells failed", reason
     if without:
-        return f"partial: {len(without)} of {len(group.records)} cells lack it", "not computed; run again"
-    present = len({record.fold for record in done})
-    if present < group.n_folds:
-        return f"partial: {present} of {group.n_folds} folds", "the other folds have not been run"
+        return f"partial: {len(without)} of {expected} cells lack it", reason
+    if len(scored) < expected:
+        what = "folds" if seeds == 1 else "cells"
+        return f"partial: {len(scored)} of {expected} {what}", f"the other {what} have not been run"
     return "done", ""
 
 
-def _common(group: _Group, protocol: Protocol, metric: str, quantity: str, across: str) -> dict[str, Any]:
-    record = group.records[0]
-    # By name and for installed models only: a user's file or class may well be called what a published model is called.
-    installed = not record.model.mark and ":" not in record.model.spec
-    published = protocol.find_published(record.model.name, record.dataset.name) if installed else None
-    if metric != _PARZEN or not quantity.endswith("mean_log_likelihood") or quantity.startswith("valid"):
-        published = published if not quantity and metric == _PARZEN else None
-    return {
-        "protocol": record.protocol,
-        "dataset": record.dataset.identity,
-        "model": group.title,
-        "metric": metric,
-        "quantity": quantity,
-        "standard_error_across": across,
-        "seeds": len(group.seeds),
-        "published_mean": published.mean if published else math.nan,
-        "published_standard_error": published.standard_error if published else math.nan,
-        "findings": "",
-    }
+def _whole_runs(scored: Sequence[tuple[Record, Score]]) -> list[tuple[Record, Score]]:
+    """Those from seeds that have all folds: means over different folds are not compared."""
+    folds: dict[int, set[str]] = {}
+    for record, _ in scored:
+        folds.setdefault(record.seed, set()).add(record.fold)
+    every = set().union(*folds.values())
+    return [(record, score) for record, score in scored if folds[record.seed] == every]
 
 
-def _numbers(
-    group: _Group, scored: Sequence[tuple[Record, Score]], quantity: str, across: str
-) -> dict[str, Any] | None:
-    used = [pair for pair in scored if across != "examples" or pair[0].fold == group.first_fold]
-    pairs = [(record, score.values[quantity]) for record, score in used if quantity in score.values]
-    if not pairs:
-        return None
-    summary = _summary(pairs, across)
-    tested = {record.fold: len(value.per_example) for record, value in pairs}
-    samples = {record.samples.n for record, _ in pairs if record.samples}
-    warnings = {f.code: f.text for _, score in used for f in score.findings if f.severity == "warning"}
-    error = summary.standard_error_unbiased if across == "seeds" else summary.standard_error
-    return {
-        "value": summary.mean,
-        "unit": pairs[0][1].unit,
-        "standard_error": error,
-        "standard_error_across": summary.across,
-        "standard_error_unbiased": summary.standard_error_unbiased,
-        "n_test": sum(tested.values()),
-        "n_samples": max(samples, default=0),
-        "findings": "; ".join(f"{code}: {text}" for code, text in warnings.items()),
-    }
+def _published(record: Record, metric: str, quantity: str, protocol: Protocol) -> tuple[float, float]:
+    """The published value of the Parzen log-likelihood and its error, for installed models.
+
+    A user's file, class or data may well be called what a published one is called; theirs have marks.
+    """
+    name = record.model.spec.partition("[")[0].strip()
+    published = None if record.model.mark else protocol.find_published(name, record.dataset.identity)
+    if published is None or metric != _PARZEN or quantity not in ("", _LIKELIHOOD, _GRID + _LIKELIHOOD):
+        return math.nan, math.nan
+    return published.mean, published.standard_error
 
 
-def _summary(pairs: Sequence[tuple[Record, Value]], across: str) -> MeanWithError:
+def _mixed(records: Sequence[Record]) -> Iterator[str]:
+    """In what the cells of a row differ, of what may change their numbers."""
+    places = [record.provenance for record in records]
+    places += [record.training.provenance for record in records if record.training]
+    for fact in ("device_name", "processor", "threads"):
+        found = {str(place[fact]) for place in places if place.get(fact)}
+        if len(found) > 1:
+            yield f"{fact.replace('_', ' ')} ({', '.join(sorted(found))})"
+    if len({_canonical(record.model.hyperparameters) for record in records}) > 1:
+        yield "hyper-parameters"
+    if len({_canonical(record.model.depends_on) for record in records if record.model.depends_on}) > 1:
+        yield "the model's source"
+
+
+def _summary(values: Sequence[tuple[Record, Value]], across: str) -> MeanWithError:
     if across == "examples":
-        return _over_examples([value for _, value in pairs])
+        return _over_examples([value for _, value in values])
     groups: dict[Any, list[float]] = {}
-    for record, value in pairs:
+    for record, value in values:
         groups.setdefault(record.fold if across == "folds" else record.seed, []).append(value.value)
     return mean_with_error(np.array([np.mean(group) for group in groups.values()]), across=across)
 

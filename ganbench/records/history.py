@@ -14,6 +14,8 @@ _EDGE = {"code": "bandwidth-at-edge", "text": "the best bandwidth lies at the ed
 def upgrade(old: Mapping[str, Any]) -> dict[str, Any]:
     """Format 1 as format 2. The scores have no keys: a run computes them again, a table shows them.
 
+    The settings of a score are those that format 1 tells, and the hash of the protocol that holds the others.
+
     Raises:
         KeyError: It lacks a part of its format.
     """
@@ -28,7 +30,10 @@ def upgrade(old: Mapping[str, Any]) -> dict[str, Any]:
         "status": old["status"],
         "reason": old["reason"],
         "traceback": old["traceback"],
-        "scores": [*_parzen(old["likelihood"]), *_neighbors(old["nearest_neighbors"])],
+        "scores": [
+            *_parzen(old["likelihood"], old["protocol_fingerprint"]),
+            *_neighbors(old["nearest_neighbors"], old["protocol_fingerprint"]),
+        ],
         "timing": {k: v for k, v in old["timing"].items() if k != "score_seconds"},
         "provenance": dict(old["provenance"]),
     }
@@ -44,7 +49,7 @@ def upgrade(old: Mapping[str, Any]) -> dict[str, Any]:
     return record
 
 
-def _parzen(likelihood: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _parzen(likelihood: Mapping[str, Any], fingerprint: str) -> list[dict[str, Any]]:
     if not likelihood:
         return []
     refined = "refined" in likelihood
@@ -69,10 +74,13 @@ def _parzen(likelihood: Mapping[str, Any]) -> list[dict[str, Any]]:
             "y": part["valid_curve"],
         }
     findings = [_EDGE] if parts[""]["at_edge"] else []
-    return [_score("parzen", values, curves, findings, {"grid": likelihood["grid"]["grid"]})]
+    settings = {"grid": likelihood["grid"]["grid"], "protocol_fingerprint": fingerprint}
+    if not refined:
+        settings["refinement_steps"] = 0
+    return [_score("parzen", values, curves, findings, settings)]
 
 
-def _neighbors(distances: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _neighbors(distances: Mapping[str, Any], fingerprint: str) -> list[dict[str, Any]]:
     if not distances:
         return []
     values: dict[str, Any] = {}
@@ -87,7 +95,7 @@ def _neighbors(distances: Mapping[str, Any]) -> list[dict[str, Any]]:
             "x": _LEVELS,
             "y": quantiles,
         }
-    return [_score("nearest_neighbors", values, curves, [], {"limit": distances["generated"]["n"]})]
+    return [_score("nearest_neighbors", values, curves, [], {"protocol_fingerprint": fingerprint})]
 
 
 def _score(

@@ -16,13 +16,20 @@ __all__ = ["collect_provenance"]
 _PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "torchvision")
 
 
-@cache
 def collect_provenance(device: str) -> dict[str, Any]:
     """Versions, code, processor and device of this process.
 
     Keys: `ganbench` (version), `commit` (of the source checkout, with "+" when files differ from it; "" outside one),
     `python`, `packages` (versions), `system`, `processor`, `device`, `device_name`, `threads` (of torch on the CPU).
     """
+    import torch
+
+    return {**_lasting(device), "threads": torch.get_num_threads()}
+
+
+@cache
+def _lasting(device: str) -> dict[str, Any]:
+    """What stays as it is while this process runs."""
     import torch
 
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else _processor()
@@ -35,7 +42,6 @@ def collect_provenance(device: str) -> dict[str, Any]:
         "processor": _processor(),
         "device": device,
         "device_name": name,
-        "threads": torch.get_num_threads(),
     }
 
 

@@ -5,6 +5,7 @@ A record is strict JSON (`ganbench/records/record.schema.json`), validated when 
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec import Meta
 from ganbench.errors import StoreError
 from ganbench.metrics.metric import Curve, Finding, Value
 from ganbench.records.history import upgrade
-from ganbench.schema import convert
+from ganbench.schema import convert, to_json
 
 __all__ = ["DataRef", "ModelRef", "Place", "Record", "SamplesRef", "Score", "Timing", "Training", "read_record"]
 
@@ -110,6 +111,9 @@ class Score(_Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.headline not in self.values:
             raise ValueError(f"the headline {self.headline!r} is none of the values {list(self.values)}")
+        for name, curve in self.curves.items():
+            if not all(map(math.isfinite, (*curve.x, *curve.y))):
+                raise ValueError(f"the curve {name!r} of the metric {self.metric!r} has a point that is not finite")
 
 
 class Training(_Struct, frozen=True):
@@ -130,11 +134,12 @@ class Timing(_Struct, frozen=True):
     score_seconds: dict[str, float] = {}
 
 
-class Record(_Struct, frozen=True, kw_only=True):
+class Record(_Struct, frozen=True, kw_only=True, tag_field="schema_version", tag=SCHEMA_VERSION):
     """The outcome of a cell.
 
+    As JSON it begins with `schema_version`, the version of its format.
+
     Attributes:
-        schema_version: Version of this format.
         protocol: Name of the protocol.
         dataset: The data set.
         model: The model.
@@ -150,7 +155,6 @@ class Record(_Struct, frozen=True, kw_only=True):
         provenance: Versions, device, code; see `ganbench.records.provenance`.
     """
 
-    schema_version: Literal[2] = SCHEMA_VERSION
     protocol: str
     dataset: DataRef
     model: ModelRef
@@ -181,9 +185,12 @@ class Record(_Struct, frozen=True, kw_only=True):
         return next((score for score in self.scores if score.metric == metric), None)
 
     def to_json(self) -> str:
-        """The record as strict JSON on one line."""
-        content = msgspec.to_builtins(self)
-        return msgspec.json.encode({"schema_version": self.schema_version, **content}).decode() + "\n"
+        """The record as strict JSON on one line.
+
+        Raises:
+            ValueError: It holds a number that JSON does not have.
+        """
+        return to_json(self).decode()
 
 
 def read_record(text: str | bytes, origin: str) -> Record:
@@ -198,11 +205,11 @@ def read_record(text: str | bytes, origin: str) -> Record:
     except (msgspec.DecodeError, KeyError, TypeError, RecursionError, UnicodeDecodeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise StoreError(f"{origin} is not a record ({problem}). Move it away and run again.") from error
-    if version not in (1, SCHEMA_VERSION):
+    if isinstance(version, bool) or version not in (1, SCHEMA_VERSION):
         raise StoreError(
             f"{origin} has record format {version!r}; this ganbench reads 1 and {SCHEMA_VERSION}. Use another version."
         )
     try:
         return convert(upgrade(content) if version == 1 else content, Record)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise StoreError(f"{origin} is not a valid record ({error}). Move it away and run again.") from error

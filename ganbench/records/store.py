@@ -5,7 +5,7 @@ Layout::
     records/<protocol>/<dataset>/<model>/<fold>-seed<seed>.json   one record a cell
     samples/<key>.npz                                             samples, and how their model was trained
     checkpoints/<key>.pt                                          training state, in progress or complete
-    locks/<key>.lock                                              who is computing a cell
+    locks/<key>.lock, .holder                                     whether a cell is being computed, and by whom
     protocols/<name>.json                                         the protocols of the records
     tables/, sheets/                                              what reports make of the records
 
@@ -16,12 +16,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import socket
 import time
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +28,10 @@ import msgspec
 import numpy as np
 
 from ganbench.errors import StoreError
-from ganbench.files import UNFINISHED, content_key, file_name, write_atomically
+from ganbench.files import UNFINISHED, file_name, has_file, read_bytes, write_atomically
 from ganbench.protocols import Protocol
 from ganbench.records.record import Place, Record, Training, read_record
-from ganbench.schema import convert
+from ganbench.schema import convert, to_json
 
 __all__ = ["Busy", "Store"]
 
@@ -57,7 +55,7 @@ class Store:
             StoreError: They cannot.
         """
         if self.root.exists() and not self.root.is_dir():
-            raise StoreError(f"{self.root} is a file. Name a folder by --results.")
+            raise StoreError(f"{self.root} is no folder. Name one by --results.")
         probe = self.root / f".writable-{os.getpid()}"
         write_atomically(probe, b"")
         probe.unlink(missing_ok=True)
@@ -111,35 +109,40 @@ class Store:
         """The record at `path`, or None where there is none.
 
         Raises:
-            StoreError: The file is no record.
+            StoreError: It is no file, or the file is no record.
         """
-        try:
-            return read_record(path.read_bytes(), str(path))
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise StoreError(f"{path} cannot be read: {error}.") from error
+        content = read_bytes(path)
+        return None if content is None else read_record(content, str(path))
 
     def find_record(self, protocol: str, place: Place) -> Record | None:
         """The record of a cell, or None where there is none."""
         return self.read_record(self.record_path(protocol, place))
 
     def records(self, protocol: str | None = None) -> Iterator[Record]:
-        """All records, or those of a protocol, in the order of their paths; copies in other places do not count."""
-        folder = self.root / "records" / (file_name(protocol) if protocol else "")
-        for path in sorted(folder.rglob("*.json")):
+        """All records, or those of a protocol, in the order of their paths; copies in other places do not count.
+
+        Raises:
+            StoreError: A file in the place of a record is none.
+        """
+        for path in self._record_paths(file_name(protocol) if protocol else "*"):
             record = self.read_record(path)
-            if record is not None and self.record_path(record.protocol, record.place) == path:
+            if record is not None and self.record_path(record.protocol, record.place) == path and _had_data(record):
                 yield record
 
     def protocols(self) -> list[str]:
         """The names of the protocols that have records."""
-        return sorted(path.name for path in (self.root / "records").glob("*") if any(path.rglob("*.json")))
+        return sorted({path.relative_to(self.root).parts[1] for path in self._record_paths("*")})
+
+    def _record_paths(self, protocol: str) -> list[Path]:
+        """What lies where records do; a name is escaped, as it may hold the brackets of a pattern."""
+        folder = self.root / "records"
+        folders = folder.glob("*") if protocol == "*" else [folder / protocol]
+        return sorted(path for f in folders for path in f.glob("*/*/*-seed*.json") if not path.name.startswith("."))
 
     def write_protocol(self, protocol: Protocol) -> None:
         """Keep a protocol beside its records, whose file may be elsewhere."""
         path = self.root / "protocols" / f"{file_name(protocol.name)}.json"
-        write_atomically(path, msgspec.json.format(msgspec.json.encode(protocol), indent=1) + b"\n")
+        write_atomically(path, to_json(protocol, indent=1))
 
     def read_protocol(self, name: str) -> Protocol | None:
         """A protocol that was kept, or None.
@@ -148,11 +151,10 @@ class Store:
             StoreError: The file is no protocol.
         """
         path = self.root / "protocols" / f"{file_name(name)}.json"
+        content = read_bytes(path)
         try:
-            return convert(msgspec.json.decode(path.read_bytes()), Protocol)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, msgspec.DecodeError) as error:
+            return None if content is None else convert(msgspec.json.decode(content), Protocol)
+        except ValueError as error:  # which the errors of msgspec are, too
             raise StoreError(f"{path} cannot be read ({error}). Name the protocol's own file by --protocol.") from error
 
     def checkpoint_path(self, key: str) -> Path:
@@ -176,10 +178,12 @@ class Store:
         import torch
 
         path = self.checkpoint_path(key)
-        if not path.exists():
+        if not has_file(path):
             return None
         try:
             return torch.load(path, map_location=device, weights_only=True)
+        except MemoryError:
+            raise
         except Exception as error:
             raise StoreError(
                 f"The checkpoint {path} cannot be read ({type(error).__name__}). "
@@ -198,9 +202,8 @@ class Store:
     def write_samples(self, key: str, samples: np.ndarray, training: Training | None) -> None:
         """Store samples, and how their model was trained."""
         buffer = io.BytesIO()
-        np.savez(
-            buffer, samples=samples, key=np.array(key), training=np.array(json.dumps(msgspec.to_builtins(training)))
-        )
+        text = "null" if training is None else to_json(training).decode()
+        np.savez(buffer, samples=samples, key=np.array(key), training=np.array(text))
         write_atomically(self.samples_path(key), buffer.getvalue())
 
     def read_samples(self, key: str) -> tuple[np.ndarray, Training | None] | None:
@@ -210,23 +213,24 @@ class Store:
             StoreError: The file is there and cannot be read, or holds the samples of another key.
         """
         path = self.samples_path(key)
-        remedy = "Delete the file to make it again."
+        if not has_file(path):
+            return None
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                content: Mapping[str, np.ndarray] = dict(archive)
-            training = msgspec.json.decode(str(content["training"]), type=Training | None)
-        except FileNotFoundError:
-            return None
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, msgspec.DecodeError) as error:
-            raise StoreError(f"{path} cannot be read ({error}). {remedy}") from error
-        if str(content["key"]) != key:
-            raise StoreError(f"{path} holds the samples of another key. {remedy}")
-        return content["samples"], training
+                samples, of_key, text = (archive[name] for name in ("samples", "key", "training"))
+            training = msgspec.json.decode(str(text), type=Training | None)
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise StoreError(f"{path} cannot be read ({error}). Delete the file to make it again.") from error
+        if str(of_key) != key:
+            raise StoreError(f"{path} holds the samples of another key. Delete the file to make it again.")
+        return samples, training
 
 
-def lock_key(*names: str) -> str:
-    """The key of a lock."""
-    return content_key(names)
+def _had_data(record: Record) -> bool:
+    """Format 1 wrote a failed record of the fold "all" for data that were not there."""
+    return not (record.status == "failed" and record.fold == "all" and not record.dataset.checksum)
 
 
 def _read_holder(path: Path) -> str:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganbench.errors import StoreError
+from ganbench.errors import StoreError, UsageError
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.run import Run
 from ganbench.files import file_name, write_atomically
 from ganbench.protocols import Protocol, load_protocol, protocol_names
-from ganbench.records.frame import score_frame
+from ganbench.records.frame import is_shown, score_frame
 from ganbench.records.record import Record
 from ganbench.records.store import Store
+from ganbench.registry.metrics import find_metric
+from ganbench.registry.specs import format_spec, parse_spec
 from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
 from ganbench.reports.table1 import FORMATS, render_table, suffix
 
@@ -37,35 +39,70 @@ def table(
     bandwidth: str | None = None,
     every_value: bool = False,
 ) -> pandas.DataFrame:
-    """The scores of a run, of records, or of a results folder: one row per model, data set and kind of standard error.
+    """The scores of a run, of records, or of a results folder: one row per data set, model, metric and kind of error.
 
-    The columns are those of the command line's CSV and some more; see `ganbench.records.frame.score_frame`.
+    The first columns are those of the command line's CSV; see `ganbench.records.frame`.
 
     Args:
         source: What to tabulate.
         protocol: Which protocol's records; of a run its own by default, of a folder the only one that is there.
         models: Only these models.
         datasets: Only these data sets.
-        metrics: Metrics besides those of the protocol's table.
+        metrics: Metrics besides those of the protocol's table, by spec, class or object.
         bandwidth: "grid" or "refined": at the optimum of which search.
         every_value: All quantities of each metric.
 
     Raises:
         StoreError: There are no such records, or they are not comparable.
+        UsageError: A metric or a bandwidth is asked for that they do not have.
     """
     if isinstance(source, Run):
-        records: Iterable[Record] = source.records
+        records: Sequence[Record] = source.records
         protocol = protocol or source.protocol
-        metrics = [*metrics, *(name_of(metric) for metric in source.plan.request.metrics)]
+        metrics = [*metrics, *source.plan.request.metrics]
     elif isinstance(source, str | Path):
         protocol = _protocol_of(source, protocol)
-        records = stored_records(source, protocol, models=models, datasets=datasets)
+        records = stored_records(source, protocol)
     else:
         records = list(source)
-        protocol = protocol or next((record.protocol for record in records), "digits")
-    chosen = protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
-    rows = [r for r in records if _wanted(r, models, datasets)]
-    return score_frame(rows, chosen, metrics=metrics, bandwidth=bandwidth, every_value=every_value)
+        protocol = protocol or (records[0].protocol if records else "digits")
+    models, datasets = _models_in_records(models), _datasets_in_records(datasets)
+    if records and not any(is_shown(record, models, datasets) for record in records):
+        there = sorted({f"{record.model.spec} on {record.dataset.name}" for record in records})
+        raise StoreError(f"There are no such records; there are: {', '.join(there)}.")
+    return score_frame(
+        records,
+        protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol)),
+        models=models,
+        datasets=datasets,
+        metrics=_metrics_in_records(metrics, records, must_be_there=not isinstance(source, Run)),
+        bandwidth=bandwidth,
+        every_value=every_value,
+    )
+
+
+def _models_in_records(models: Sequence[str]) -> list[str]:
+    """Specs as records have them: written alike, and files without their folders."""
+    specs = (parse_spec(str(model)) for model in models)
+    return [format_spec(Path(spec.target).name, spec.settings) for spec in specs]
+
+
+def _datasets_in_records(datasets: Sequence[str]) -> list[str]:
+    """Names as records have them: files by their stems."""
+    return [name for dataset in map(str, datasets) for name in (dataset, Path(dataset).stem)]
+
+
+def _metrics_in_records(metrics: Sequence[Any], records: Sequence[Record], *, must_be_there: bool) -> list[str]:
+    """The names of metrics; one that is there already is not imported."""
+    known = {score.metric for record in records for score in record.scores}
+    names = [m if isinstance(m, str) and m in known else find_metric(m).name for m in metrics]
+    for name in names:
+        if must_be_there and name not in known:
+            raise UsageError(
+                f"No record has the metric {name!r}; they have: {', '.join(sorted(known)) or '(none)'}. "
+                "Compute it by `ganbench run-all --metrics`."
+            )
+    return names
 
 
 def stored_protocols(results: str | Path, protocol: str | Path | None = None) -> list[Protocol]:
@@ -76,17 +113,7 @@ def stored_protocols(results: str | Path, protocol: str | Path | None = None) ->
     """
     if protocol is not None:
         return [_protocol_of(results, protocol)]
-    names = Store(Path(results)).protocols()
-    if not names:
-        _only_protocol(results)
-    return [_protocol_of(results, name) for name in names]
-
-
-def name_of(metric: object) -> str:
-    """The name of a metric that was asked for by spec, class or object."""
-    from ganbench.registry.metrics import find_metric
-
-    return find_metric(metric).name
+    return [_protocol_of(results, name) for name in _protocols_there(results)]
 
 
 def stored_records(
@@ -102,24 +129,23 @@ def stored_records(
         StoreError: There are none.
     """
     chosen = _protocol_of(results, protocol)
-    records = [r for r in Store(Path(results)).records(chosen.name) if _wanted(r, models, datasets)]
+    models, datasets = _models_in_records(models), _datasets_in_records(datasets)
+    records = [r for r in Store(Path(results)).records(chosen.name) if is_shown(r, models, datasets)]
     if not records:
         raise StoreError(
             f"{results} has no such records of protocol {chosen.name!r}. "
             f"Run `ganbench run-all --protocol {chosen.name}` first, or name another folder by --results."
         )
-    order = {name: position for position, name in enumerate(chosen.models)}
+    rows = {name: position for position, name in enumerate(chosen.models)}
+    columns = [plan.name for plan in chosen.datasets]
 
-    def position(record: Record) -> int:
-        return order.get(record.model.spec, order.get(record.model.name, len(order)))
+    def place(record: Record) -> tuple[Any, ...]:
+        plan, model = chosen.plan_of(record.dataset.identity), record.model
+        column = columns.index(plan.name) if plan else len(columns)
+        row = rows.get(model.spec, rows.get(model.name, len(rows)))
+        return column, record.dataset.identity, row, model.identity, record.seed, len(record.fold), record.fold
 
-    return sorted(records, key=lambda r: (position(r), r.model.spec, r.fold, r.seed))
-
-
-def _wanted(record: Record, models: Sequence[str], datasets: Sequence[str]) -> bool:
-    model = not models or record.model.spec in models or record.model.identity in models or record.model.name in models
-    data = not datasets or record.dataset.name in datasets or record.dataset.identity in datasets
-    return model and data
+    return sorted(records, key=place)
 
 
 def _protocol_of(results: str | Path, protocol: str | Path | Protocol | None) -> Protocol:
@@ -131,12 +157,19 @@ def _protocol_of(results: str | Path, protocol: str | Path | Protocol | None) ->
     return stored or load_protocol(name)
 
 
-def _only_protocol(results: str | Path) -> str:
+def _protocols_there(results: str | Path) -> list[str]:
+    if Path(results).exists() and not Path(results).is_dir():
+        raise StoreError(f"{results} is no folder. Name one by --results.")
     there = Store(Path(results)).protocols()
     if not there:
         raise StoreError(
             f"{results} has no records. Run `ganbench run-all` first, or name another folder by --results."
         )
+    return there
+
+
+def _only_protocol(results: str | Path) -> str:
+    there = _protocols_there(results)
     if len(there) > 1:
         raise StoreError(f"{results} has records of several protocols ({', '.join(there)}). Name one by --protocol.")
     return there[0]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import msgspec
 
 from ganbench.protocols import Protocol
-from ganbench.records.frame import COLUMNS
+from ganbench.records.frame import COLUMNS, Row
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +28,7 @@ _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%#_${}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
 )
-_PARZEN = "parzen"
+_REFINED = "refined search between the neighbours of the grid's optimum"
 
 
 def suffix(format: TableFormat) -> str:
@@ -48,8 +51,8 @@ def with_error(value: float, error: float) -> str:
 def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat) -> str:
     """Render the frame of `ganbench.records.frame.score_frame`.
 
-    `csv` has the columns of `COLUMNS`; `json` also the unbiased standard errors, warnings and the reasons of failures;
-    the others are for reading, with one column for each data set, metric and kind of standard error.
+    `csv` has the columns of `COLUMNS`; `json` also what is beside them; the others are for reading, with notes and one
+    column for each data set, metric, quantity and kind of standard error.
 
     Args:
         frame: The values.
@@ -58,161 +61,189 @@ def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableForma
     """
     if format == "csv":
         return frame[list(COLUMNS)].to_csv(index=False, lineterminator="\n")
+    rows = [Row(*map(_plain, row)) for row in frame[list(Row._fields)].itertuples(index=False, name=None)]
     if format == "json":
-        return json.dumps(_json_rows(frame), indent=1, allow_nan=False) + "\n"
-    return _readable(frame, protocol, format)
+        return json.dumps([_as_json(row) for row in rows], indent=1, allow_nan=False) + "\n"
+    return _Table(rows, protocol, format).render()
 
 
-def _json_rows(frame: pandas.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): _json_value(value) for key, value in row.items()} for row in frame.to_dict("records")]
+def _plain(value: Any) -> Any:
+    """A value of a frame as Python has it; the missing whole number as None."""
+    value = value.item() if hasattr(value, "item") else value
+    return value if isinstance(value, str | int | float | tuple) else None
 
 
-def _json_value(value: Any) -> Any:
-    import pandas
+def _as_json(row: Row) -> dict[str, Any]:
+    content = row._asdict() | {"findings": msgspec.to_builtins(row.findings), "mixed": list(row.mixed)}
+    del content["settings"]  # long, and the same in every row
+    return {name: None if value != value else value for name, value in content.items()}  # NaN differs from itself
 
-    return None if pandas.isna(value) else value.item() if hasattr(value, "item") else value
+
+class _Column(NamedTuple):
+    dataset: str
+    metric: str
+    quantity: str
+    across: str
 
 
-def _readable(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat) -> str:
-    from tabulate import tabulate
+@dataclass(frozen=True)
+class _Table:
+    """A table for people."""
 
-    keys = ("dataset", "metric", "standard_error_across")
-    measured = frame[frame["quantity"] != ""]
-    shown = measured if len(measured) else frame
-    columns = list(dict.fromkeys(zip(*(shown[key] for key in keys), strict=True)))
-    heads = ["Model"]
-    for dataset, metric, across in columns:
-        heads.append(_head(shown, protocol, dataset, metric, across))
-        if _has_published(frame, dataset, metric):
-            heads.append(f"{_dataset_title(protocol, dataset)}, published")
-    rows = [_row(frame, protocol, model, columns) for model in dict.fromkeys(frame["model"])]
-    # numbers are strings already: tabulate must not reformat them
-    table = tabulate(
-        [[_escape(cell, format) for cell in row] for row in rows],
-        headers=[_escape(head, format) for head in heads],
-        tablefmt=_TABULATE[format],
-        disable_numparse=True,
+    rows: Sequence[Row]
+    protocol: Protocol
+    format: TableFormat
+
+    def render(self) -> str:
+        """Title, table and notes."""
+        from tabulate import tabulate
+
+        columns = list(dict.fromkeys(map(_column, self.rows)))
+        heads, lines = ["Model"], {row.model: [self.model(row.model)] for row in self.rows}
+        for column in columns:
+            found = {row.model: row for row in self.rows if _column(row) == column}
+            heads.append(self.head(column, columns))
+            for model, line in lines.items():
+                line.append(_measured(found[model]) if model in found else "-")
+            if any(row.published_mean == row.published_mean for row in found.values()) and self.is_first(
+                column, columns
+            ):
+                heads.append(f"{self.dataset(column.dataset)}, published")
+                for model, line in lines.items():
+                    line.append(_published(found[model]) if model in found else "-")
+        # numbers are strings already: tabulate must not reformat them
+        table = tabulate(
+            [[_escape(cell, self.format) for cell in line] for line in lines.values()],
+            headers=[_escape(head, self.format) for head in heads],
+            tablefmt=_TABULATE[self.format],
+            disable_numparse=True,
+        )
+        notes = "\n".join(_note(note, self.format) for note in self.notes())
+        return f"{'% ' if self.format == 'latex' else ''}{self.title()}\n\n{table}\n\n{notes}\n"
+
+    def title(self) -> str:
+        """The protocol's title speaks of its own data sets only."""
+        if all(self.protocol.plan_of(row.dataset) for row in self.rows):
+            return self.protocol.title
+        return f"Scores by the protocol {self.protocol.name!r}"
+
+    def head(self, column: _Column, columns: Sequence[_Column]) -> str:
+        """The head of a column; the one log-likelihood of a data set needs no name."""
+        likelihoods = {c[1:3] for c in columns if c.dataset == column.dataset and _is_likelihood(c)}
+        plain = _is_likelihood(column) and len(likelihoods) == 1
+        what = "measured" if plain else f"{column.metric}: {column.quantity}".removesuffix(": ")
+        across = {"": "", "examples": " ± SE across test examples"}.get(column.across, f" ± SE across {column.across}")
+        return f"{self.dataset(column.dataset)}, {what}{across}"
+
+    def is_first(self, column: _Column, columns: Sequence[_Column]) -> bool:
+        """Whether it is the first column of its quantity: published values stand beside that one."""
+        return next(c for c in columns if c[:3] == column[:3]) == column
+
+    def model(self, spec: str) -> str:
+        """The title of a model, with its settings where the spec has any."""
+        name, bracket, settings = spec.partition("[")
+        if name not in self.protocol.titles or (bracket and not settings.endswith("]")):
+            return spec
+        return f"{self.protocol.titles[name]} [{settings}" if bracket else self.protocol.titles[name]
+
+    def dataset(self, identity: str) -> str:
+        """The title of a data set; its mark is shown where two have one name."""
+        plan = self.protocol.plan_of(identity)
+        if plan and plan.title:
+            return plan.title
+        names = {other: other.rpartition("@")[0] or other for other in {row.dataset for row in self.rows}}
+        return identity if list(names.values()).count(names[identity]) > 1 else names[identity]
+
+    def notes(self) -> Iterator[str]:
+        """What a reader must know."""
+        done = [row for row in self.rows if row.status != "failed"]
+        yield from self.notes_on_parzen([row for row in done if _is_likelihood(_column(row))])
+        yield from self.notes_on_errors(done)
+        for finding in dict.fromkeys(f for row in done for f in row.findings if f.severity == "warning"):
+            yield f"[{finding.code}]: {finding.text}."
+        for dataset in dict.fromkeys(row.dataset for row in self.rows):
+            plan = self.protocol.plan_of(dataset)
+            if plan and plan.note:
+                yield f"{self.dataset(dataset)}: {plan.note}"
+        for (model, dataset), mixed in {(row.model, row.dataset): row.mixed for row in done if row.mixed}.items():
+            yield (
+                f"{self.model(model)} on {self.dataset(dataset)}: the cells of the row differ in {', '.join(mixed)}, "
+                "which may change their numbers."
+            )
+        for model, dataset, status, reason in dict.fromkeys(
+            (row.model, row.dataset, row.status, row.reason) for row in self.rows if row.reason
+        ):
+            yield f"{self.model(model)} on {self.dataset(dataset)}, {status}: {reason}"
+
+    def notes_on_parzen(self, rows: Sequence[Row]) -> Iterator[str]:
+        """On how many samples, and how the bandwidth was chosen."""
+        if not rows:
+            return
+        searches = dict.fromkeys(map(_search, rows))
+        counts = {(self.model(row.model), self.dataset(row.dataset)): row.n_samples for row in rows}
+        samples = f"{rows[0].n_samples} samples"
+        if len(set(counts.values())) > 1:  # the estimate grows with their number
+            one = len({dataset for _, dataset in counts}) == 1
+            each = ", ".join(f"{m if one else f'{m} on {d}'}: {n}" for (m, d), n in counts.items())
+            samples = f"different numbers of samples ({each}), which are not comparable: it grows with their number"
+        yield (
+            f"Mean log-likelihood of test data in nats, by a Gaussian Parzen window on {samples}; bandwidth chosen on "
+            f"validation data ({', '.join(searches)})."
+        )
+
+    def notes_on_errors(self, rows: Sequence[Row]) -> Iterator[str]:
+        """How standard errors are taken."""
+        across = {row.standard_error_across for row in rows}
+        if across & {"examples", "folds"}:
+            yield "SE: population standard deviation over the square root of the number."
+        if "seeds" in across:
+            yield "SE across seeds: with n - 1 in the variance."
+        folds = [r for r in rows if r.standard_error_across == "folds" and math.isfinite(r.standard_error_unbiased)]
+        for column in dict.fromkeys(map(_column, folds)):
+            values = ", ".join(
+                f"{self.model(row.model)} {_two_digits(row.standard_error_unbiased)}"
+                for row in folds
+                if _column(row) == column
+            )
+            several = len(set(map(_column, folds))) > 1
+            of = f" of {self.dataset(column.dataset)}, {column.metric}: {column.quantity}," if several else ""
+            yield f"SE across folds{of} with n - 1 in the variance: {values}."
+
+
+def _column(row: Row) -> _Column:
+    return _Column(row.dataset, row.metric, row.quantity, row.standard_error_across)
+
+
+def _is_likelihood(column: _Column) -> bool:
+    return column.metric.partition("[")[0] == "parzen" and column.quantity in (
+        "",
+        "mean_log_likelihood",
+        "grid_mean_log_likelihood",
     )
-    notes = "\n".join(_note(note, format) for note in _notes(frame, protocol))
-    title = _title(frame, protocol)
-    return f"{f'% {title}' if format == 'latex' else title}\n\n{table}\n\n{notes}\n"
 
 
-def _title(frame: pandas.DataFrame, protocol: Protocol) -> str:
-    """The protocol's title speaks of its own data sets only."""
-    if all(protocol.dataset_plan(name) for name in frame["dataset"]):
-        return protocol.title
-    return f"Scores by the protocol {protocol.name!r}"
+def _search(row: Row) -> str:
+    """How a bandwidth was chosen."""
+    only = json.loads(row.settings).get("refinement_steps") == 0
+    return "coarse grid" if only or row.quantity.startswith("grid_") else _REFINED
 
 
-def _head(frame: pandas.DataFrame, protocol: Protocol, dataset: str, metric: str, across: str) -> str:
-    title = _dataset_title(protocol, dataset)
-    quantity = frame.loc[(frame["dataset"] == dataset) & (frame["metric"] == metric), "quantity"].iloc[0]
-    what = "measured" if metric == _PARZEN else f"{metric}: {quantity}".removesuffix(": ")
-    return f"{title}, {what} ± SE across {_in_words(across)}" if across else f"{title}, {what}"
-
-
-def _in_words(across: str) -> str:
-    return "test examples" if across == "examples" else across
-
-
-def _row(frame: pandas.DataFrame, protocol: Protocol, model: str, columns: Sequence[tuple[str, str, str]]) -> list[str]:
-    cells = [_model_title(protocol, model)]
-    for dataset, metric, across in columns:
-        mine = frame[(frame["model"] == model) & (frame["dataset"] == dataset) & (frame["metric"] == metric)]
-        chosen = mine[mine["standard_error_across"] == across]
-        chosen = chosen if len(chosen) else mine[mine["status"] == "failed"]
-        row = chosen.iloc[0] if len(chosen) else None
-        cells.append("-" if row is None else _measured(row))
-        if _has_published(frame, dataset, metric):
-            cells.append("-" if row is None else _published(row))
-    return cells
-
-
-def _measured(row: Any) -> str:
-    if row["status"] == "failed":
+def _measured(row: Row) -> str:
+    if row.status == "failed":
         return "failed"
-    marks = "".join(f" [{finding.partition(':')[0]}]" for finding in row["findings"].split("; ") if finding)
-    partial = "" if row["status"] == "done" else " [partial]"
-    return f"{with_error(row['value'], row['standard_error'])}{marks}{partial}"
+    marks = "".join(f" [{finding.code}]" for finding in row.findings if finding.severity == "warning")
+    partial = "" if row.status == "done" else " [partial]"
+    return f"{with_error(row.value, row.standard_error)}{marks}{partial}"
 
 
-def _published(row: Any) -> str:
-    if math.isnan(row["published_mean"]):
+def _published(row: Row) -> str:
+    if math.isnan(row.published_mean):
         return "-"
-    return f"{row['published_mean']:g} ± {row['published_standard_error']:g}"
-
-
-def _notes(frame: pandas.DataFrame, protocol: Protocol) -> list[str]:
-    done = frame[frame["status"] != "failed"]
-    notes = _notes_on_parzen(done) + _notes_on_errors(frame, protocol)
-    for finding in dict.fromkeys(f for text in done["findings"] for f in text.split("; ") if f):
-        code, _, text = finding.partition(": ")
-        notes.append(f"[{code}]: {text}.")
-    for dataset in dict.fromkeys(frame["dataset"]):
-        plan = protocol.dataset_plan(dataset)
-        notes.extend([f"{_dataset_title(protocol, dataset)}: {plan.note}"] if plan and plan.note else [])
-    for _, row in frame[frame["reason"] != ""].drop_duplicates(["model", "dataset"]).iterrows():
-        notes.append(f"{_model_title(protocol, row['model'])} on {row['dataset']}, {row['status']}: {row['reason']}")
-    return notes
-
-
-def _notes_on_parzen(done: pandas.DataFrame) -> list[str]:
-    parzen = done[done["metric"] == _PARZEN]
-    if not len(parzen):
-        return []
-    grid = parzen["quantity"].str.startswith("grid_").any()
-    where = "coarse grid" if grid else "refined search between the neighbours of the grid's optimum"
-    counts = sorted(set(parzen["n_samples"].astype(int)))
-    if len(counts) == 1:
-        samples = f"{counts[0]} samples"
-    else:  # the estimate grows with their number
-        by_model = parzen.drop_duplicates("model")
-        samples = "different numbers of samples (" + ", ".join(
-            f"{row['model']}: {row['n_samples']}" for _, row in by_model.iterrows()
-        )
-        samples += "), which are not comparable: the estimate grows with their number"
-    return [
-        f"Mean log-likelihood of test data in nats, by a Gaussian Parzen window on {samples}; "
-        f"bandwidth chosen on validation data ({where})."
-    ]
-
-
-def _notes_on_errors(frame: pandas.DataFrame, protocol: Protocol) -> list[str]:
-    across = set(frame["standard_error_across"])
-    notes = []
-    if across & {"examples", "folds"}:
-        notes.append("SE: population standard deviation over the square root of the number.")
-    if "seeds" in across:
-        notes.append("SE across seeds: with n - 1 in the variance.")
-    folds = frame[frame["standard_error_across"] == "folds"].dropna(subset=["standard_error_unbiased"])
-    if len(folds):
-        values = ", ".join(
-            f"{_model_title(protocol, row['model'])} {_two_digits(row['standard_error_unbiased'])}"
-            for _, row in folds.iterrows()
-        )
-        notes.append(f"SE across folds with n - 1 in the variance: {values}.")
-    return notes
+    return f"{row.published_mean:g} ± {row.published_standard_error:g}"
 
 
 def _two_digits(error: float) -> str:
     return with_error(error, error).partition(" ")[0]
-
-
-def _model_title(protocol: Protocol, spec: str) -> str:
-    """The title of a model, with its settings where the spec has any."""
-    name, bracket, settings = spec.partition("[")
-    return f"{protocol.model_title(name)} [{settings}" if bracket else protocol.model_title(name)
-
-
-def _dataset_title(protocol: Protocol, name: str) -> str:
-    plan = protocol.dataset_plan(name)
-    return (plan.title or plan.name) if plan else name.partition("@")[0]
-
-
-def _has_published(frame: pandas.DataFrame, dataset: str, metric: str) -> bool:
-    of_both = (frame["dataset"] == dataset) & (frame["metric"] == metric)
-    return bool(frame.loc[of_both, "published_mean"].notna().any())
 
 
 def _note(text: str, format: TableFormat) -> str:

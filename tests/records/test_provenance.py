@@ -15,7 +15,6 @@ from ganbench.records.provenance import collect_provenance
 
 
 def test_versions_and_machine():
-    collect_provenance.cache_clear()  # another test may have changed the number of threads
     facts = collect_provenance("cpu")
     keys = "ganbench commit python packages system processor device device_name threads"
     assert sorted(facts) == sorted(keys.split())
@@ -25,6 +24,16 @@ def test_versions_and_machine():
     assert list(facts["packages"]) == ["numpy", "torch", "scikit-learn", "scipy", "torchvision"]
     assert all(re.match(r"\d+\.\d+", version) for version in facts["packages"].values())
     assert re.fullmatch(r"([0-9a-f]{40}\+?)?", facts["commit"])
+
+
+def test_the_number_of_threads_is_that_of_now():
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            assert collect_provenance("cpu")["threads"] == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -8,32 +8,15 @@ import json
 import math
 import re
 
+import msgspec
 import pytest
+from made_records import EDGE, make_record, other_score, parzen
 
+from ganbench.metrics.metric import Finding, Value
 from ganbench.protocols import DatasetPlan, Protocol, Published
-from ganbench.records.frame import likelihood_frame
-from ganbench.records.record import Record
-from ganbench.reports.table1 import FORMATS, render_table, suffix
-
-
-def _record(model, values, *, fold="fold0", dataset="d", at_edge=False) -> Record:
-    fields = {
-        "key": model + fold,
-        "protocol": "toy",
-        "protocol_fingerprint": "p",
-        "model": model.partition("[")[0],
-        "model_spec": model,
-        "hyperparameters": {},
-        "dataset": dataset,
-        "dataset_checksum": "c",
-        "fold": fold,
-        "seed": 0,
-    }
-    if isinstance(values, str):
-        return Record(**fields, status="failed", reason=values)
-    mean = sum(values) / len(values)
-    score = {"bandwidth": 0.2, "mean_log_likelihood": mean, "log_likelihoods": values, "at_edge": at_edge}
-    return Record(**fields, status="done", n_samples=50, likelihood={"grid": score, "refined": score})
+from ganbench.records.frame import score_frame
+from ganbench.records.record import DataRef, ModelRef
+from ganbench.reports.table1 import FORMATS, render_table, suffix, with_error
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +25,12 @@ def protocol() -> Protocol:
         name="toy",
         title="Toys & Co: 100% of them",
         n_samples=50,
-        bandwidth_grid=(0.1, 0.2),
         datasets=(
             DatasetPlan("d", title="Digits 8x8", note="A note.", standard_error_across=("examples", "folds")),
             DatasetPlan("e", title="Faces_48"),
         ),
         models=("dbn", "gsn"),
+        metrics=("parzen",),
         titles={"dbn": "DBN", "gsn": "Deep GSN"},
         published=(Published("dbn", "e", 138, 2, "s"), Published("gsn", "e", 214, 1.1, "s")),
     )
@@ -55,15 +38,17 @@ def protocol() -> Protocol:
 
 @pytest.fixture(scope="module")
 def frame(protocol):
-    records = [
-        _record("dbn", [100.0, 104.0]),  # 102 with standard error 2 / sqrt(2) = 1.4
-        _record("dbn", [110.0], fold="fold1"),  # folds 102 and 110: 106 with 4 / sqrt(2) = 2.8, unbiased 4.0
-        _record("dbn", [140.0, 146.0], dataset="e", at_edge=True),  # 143 with 3 / sqrt(2) = 2.1
-        _record("gsn", "it diverged:\nloss is nan_ after 100% | $5"),
-        _record("gsn", [7.0], fold="fold1"),
-        _record("gsn[k={a=1}]", [0.0, 1.0]),
-    ]
-    return likelihood_frame(records, protocol)
+    return score_frame(
+        [
+            make_record((100.0, 104.0), model="dbn"),  # 102 with standard error 2 / sqrt(2) = 1.4
+            make_record((110.0,), model="dbn", fold="fold1"),  # folds 102 and 110: 106 with 4 / sqrt(2) = 2.8
+            make_record(model="dbn", dataset="e", scores=(parzen((140.0, 146.0), findings=(EDGE,)),)),  # 143 with 2.1
+            make_record("it diverged:\nloss is nan_ after 100% | $5", model="gsn"),
+            make_record((7.0,), model="gsn", fold="fold1"),
+            make_record((0.0, 1.0), model="gsn[k={a=1}]"),
+        ],
+        protocol,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +60,15 @@ def _cells(text: str, separator: str) -> list[list[str]]:
     return [[c.strip() for c in re.split(separator, line.strip())] for line in text.splitlines()]
 
 
+def _text(records, protocol, **view) -> str:
+    return render_table(score_frame(records, protocol, **view), protocol, "text")
+
+
+def _words(text: str) -> str:
+    """The notes without their line breaks."""
+    return " ".join(text.split())
+
+
 _HEADS = [
     "Model",
     "Digits 8x8, measured ± SE across test examples",
@@ -83,10 +77,29 @@ _HEADS = [
     "Faces_48, published",
 ]
 _ROWS = [
-    ["DBN", "102.0 ± 1.4", "106.0 ± 2.8", "143.0 ± 2.1 [edge]", "138 ± 2"],
-    ["Deep GSN", "failed", "7.0 ± 0.0 [partial]", "-", "-"],
-    ["Deep GSN [k={a=1}]", "0.5 ± 0.4 [partial]", "0.5 ± 0.0 [partial]", "-", "-"],
+    ["DBN", "102.0 ± 1.4", "106.0 ± 2.8", "143.0 ± 2.1 [bandwidth-at-edge]", "138 ± 2"],
+    ["Deep GSN", "failed", "7 [partial]", "-", "-"],
+    ["Deep GSN [k={a=1}]", "0.50 ± 0.35", "0.5 [partial]", "-", "-"],
 ]
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (224.96, 1.98, "225.0 ± 2.0"),
+        (1909.2, 66.4, "1909 ± 66"),
+        (190920.0, 6640.0, "190920 ± 6640"),
+        (12.3456, 0.0312, "12.346 ± 0.031"),
+        (12.3456, 0.0996, "12.35 ± 0.10"),
+        (-5.0, 0.95, "-5.00 ± 0.95"),
+        (5.0, 1e-12, "5.000000000 ± 0.000000000"),
+        (5.0, 0.0, "5"),
+        (12.3456, math.nan, "12.35"),
+        (2057.4, math.nan, "2057"),
+    ],
+)
+def test_an_error_has_two_significant_digits(value, error, text):
+    assert with_error(value, error) == text
 
 
 def test_five_formats_with_endings():
@@ -117,7 +130,7 @@ def test_latex_can_be_compiled(texts):
     assert "±" not in body
     unescaped = re.sub(r"\\[&%#_${}\\]", "", body)
     assert unescaped.count("{") == unescaped.count("}")
-    assert unescaped.count("$") == 2 * (3 + 7)  # a plus-minus in three heads and seven cells
+    assert unescaped.count("$") == 2 * (3 + 5)  # a plus-minus in three heads and five cells
     assert not set("%#_^~") & set(unescaped)
     rows = [line for line in lines if "&" in unescaped and line.rstrip().endswith(r"\\")]
     assert [len(re.findall(r"(?<!\\)&", row)) for row in rows] == [4] * 4
@@ -128,13 +141,13 @@ def test_latex_can_be_compiled(texts):
 
 def test_csv(texts):
     rows = list(csv.DictReader(io.StringIO(texts["csv"])))
-    assert [(r["model"], r["dataset"], r["standard_error_across"]) for r in rows[:3]] == [
-        ("dbn", "d", "examples"),
-        ("dbn", "d", "folds"),
-        ("dbn", "e", "examples"),
+    assert [(r["dataset"], r["model"], r["standard_error_across"]) for r in rows[:3]] == [
+        ("d", "dbn", "examples"),
+        ("d", "dbn", "folds"),
+        ("d", "gsn", "examples"),
     ]
-    assert float(rows[2]["published_mean"]) == 138
-    assert (rows[0]["n_test"], rows[3]["n_test"], rows[3]["status"]) == ("2", "", "failed")
+    assert float(rows[-1]["published_mean"]) == 138
+    assert (rows[0]["n_test"], rows[2]["n_test"], rows[2]["status"]) == ("2", "", "failed")
 
 
 def test_json(texts):
@@ -142,40 +155,130 @@ def test_json(texts):
     assert len(rows) == 7
     assert rows[0]["standard_error"] == pytest.approx(math.sqrt(2))
     assert rows[1]["standard_error_unbiased"] == pytest.approx(4)
-    assert (rows[0]["published_mean"], rows[2]["published_mean"]) == (None, 138)
-    assert (rows[3]["status"], rows[3]["mean_log_likelihood"], rows[3]["n_test"]) == ("failed", None, None)
-    assert rows[3]["reason"].startswith("it diverged:\n")
-    assert rows[2]["at_edge"] is True
-    assert rows[0]["n_test"] == 2
+    assert (rows[0]["published_mean"], rows[6]["published_mean"]) == (None, 138)
+    assert (rows[2]["status"], rows[2]["value"], rows[2]["n_test"]) == ("failed", None, None)
+    assert rows[2]["reason"].startswith("it diverged:\n")
+    assert rows[6]["findings"] == [{"code": EDGE.code, "text": EDGE.text, "severity": "warning"}]
+    assert (rows[0]["n_test"], rows[0]["findings"], rows[0]["mixed"]) == (2, [], [])
 
 
 def test_notes_say_what_the_numbers_are(texts):
     for format in ("text", "markdown", "latex"):
-        text = texts[format]
+        text = _words(texts[format])
         assert "on 50 samples" in text
         assert "refined search between the neighbours of the grid's optimum" in text
-        assert "SE across folds with n - 1 in the variance: DBN 4.0" in text
-        assert "the smallest or largest of the grid" in text
+        assert "SE across folds with n - 1 in the variance: DBN 4.0." in text
+        assert f"[bandwidth-at-edge]: {EDGE.text}." in text
         assert "Digits 8x8: A note." in text
-        assert "Deep GSN on d, failed: it diverged: loss is nan_ after 100% | $5" in text
+        assert "Deep GSN on Digits 8x8, failed: it diverged: loss is nan_ after 100% | $5" in text
+        assert "Deep GSN on Digits 8x8, partial: 1 of 2 cells failed: it diverged" in text
+        assert text.count("A note.") == 1
 
 
-def test_the_note_names_the_bandwidth_that_is_shown(frame, protocol):
-    text = render_table(frame, protocol, "text", "grid")
+def test_the_note_names_the_bandwidth_that_is_shown(protocol):
+    text = _text([make_record((1.0, 2.0), model="dbn")], protocol, bandwidth="grid")
     assert "(coarse grid)" in text
     assert "refined" not in text
+    assert "Digits 8x8, measured" in text
+    alone = make_record(model="dbn", scores=(parzen((1.0, 2.0), settings={"refinement_steps": 0}),))
+    assert "(coarse grid)" in _text([alone], protocol)
 
 
 def test_no_edge_no_note(protocol):
-    frame = likelihood_frame([_record("dbn", [1.0, 2.0])], protocol)
-    text = render_table(frame, protocol, "text")
+    text = _text([make_record((1.0, 2.0), model="dbn")], protocol)
     assert "edge" not in text
     assert "published" not in text
 
 
+def test_notes_of_a_metric_do_not_mark_the_value(protocol):
+    note = Finding("few-effective-kernels", "few", "note")
+    assert "few" not in _text([make_record(scores=(parzen((1.0, 2.0), findings=(note,)),))], protocol)
+
+
+def test_one_test_image_has_no_error(protocol):
+    text = _text([make_record((3.0,))], protocol)
+    assert "± 0" not in text
+    assert _cells(text, r"\s{2,}")[4] == ["m", "3", "3"]
+
+
+def test_own_data_do_not_stand_under_the_title_of_others(protocol):
+    own = msgspec.structs.replace(make_record(model="dbn"), dataset=DataRef("d", "c" * 64, "abc"))
+    text = _text([own], protocol)
+    assert text.startswith("Scores by the protocol 'toy'\n")
+    assert "d, measured" in text
+    assert "Digits" not in text
+    two = [own, msgspec.structs.replace(own, dataset=DataRef("d", "b" * 64, "xyz"))]
+    assert "d@abc, measured" in _text(two, protocol)
+    assert "d@xyz, measured" in _text(two, protocol)
+    named = msgspec.structs.replace(protocol, datasets=(DatasetPlan("data/d.npz", title="Mine"),))
+    assert _text([own], named).startswith(protocol.title)
+    assert "Mine, measured" in _text([own], named)
+
+
+def test_titles_of_models(protocol):
+    specs = {"dbn": "DBN", "gsn[epochs=30]": "Deep GSN [epochs=30]", "gsn[1].npy": "gsn[1].npy", "a.py:gsn": "a.py:gsn"}
+    records = [make_record(model=spec) for spec in specs]
+    files = [msgspec.structs.replace(make_record(), model=ModelRef("x", "x.npz", mark=mark)) for mark in ("abc", "xyz")]
+    rows = _cells(_text([*records, *files], protocol), r"\s{2,}")[4:]
+    assert [row[0] for row in rows[:6]] == [*specs.values(), "x.npz@abc", "x.npz@xyz"]
+
+
+def test_different_numbers_of_samples_are_told(protocol):
+    records = [make_record((1.0, 2.0), model="dbn"), make_record((1.0, 2.0), model="x.npz", n_samples=7)]
+    words = _words(_text(records, protocol))
+    assert "on different numbers of samples (DBN: 50, x.npz: 7), which are not comparable" in words
+    words = _words(_text([records[0], make_record((1.0, 2.0), model="x.npz", n_samples=7, dataset="e")], protocol))
+    assert "(DBN on Digits 8x8: 50, x.npz on Faces_48: 7)" in words
+
+
+def test_cells_that_differ_in_what_may_change_their_numbers_are_told(protocol):
+    records = [make_record(model="dbn", fold=f"fold{k}", provenance={"threads": k + 1}) for k in (0, 1)]
+    words = _words(_text(records, protocol))
+    assert "DBN on Digits 8x8: the cells of the row differ in threads (1, 2), which may change their numbers." in words
+    assert "differ" not in _text(records[:1], protocol)
+
+
+def test_several_metrics(protocol):
+    other = other_score(Value(0.123456, "", 0.01, "permutations"))
+    records = [make_record(fold=fold, scores=(parzen((1.0, 2.0)), other)) for fold in ("fold0", "fold1")]
+    text = _text([*records, make_record("broken", model="n")], protocol, metrics=["other"])
+    lines = _cells(text, r"\s{2,}")
+    assert lines[2] == [
+        "Model",
+        "Digits 8x8, measured ± SE across test examples",
+        "Digits 8x8, measured ± SE across folds",
+        "Digits 8x8, other: v ± SE across permutations",
+        "Digits 8x8, other: v ± SE across folds",
+    ]
+    assert lines[4] == ["m", "1.50 ± 0.35", "1.5", "0.123 ± 0.010", "0.1235"]
+    assert lines[5] == ["n", "failed", "failed", "failed", "failed"]
+    assert "SE across folds of Digits 8x8, other: v, with n - 1 in the variance: m 0" in _words(text)
+
+
+def test_every_value_has_a_column(protocol):
+    text = _text([make_record((1.0, 2.0), model="dbn", dataset="e")], protocol, every_value=True)
+    assert _cells(text, r"\s{2,}")[2] == [
+        "Model",
+        "Faces_48, parzen: mean_log_likelihood ± SE across test examples",
+        "Faces_48, published",
+        "Faces_48, parzen: bandwidth",
+        "Faces_48, parzen: grid_mean_log_likelihood ± SE across test examples",
+        "Faces_48, published",
+        "Faces_48, parzen: grid_bandwidth",
+    ]
+
+
+def test_seeds_have_a_note_and_published_values_stand_once(protocol):
+    records = [make_record((1.0 + seed, 2.0), model="dbn", dataset="e", seed=seed) for seed in (0, 1)]
+    text = _text(records, protocol)
+    assert "SE across seeds: with n - 1 in the variance." in text
+    assert text.count("published") == 1
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_tables_of_failures_and_of_nothing(protocol, format):
-    for records in ([], [_record("dbn", "broken")]):
-        text = render_table(likelihood_frame(records, protocol), protocol, format)
+    for records in ([], [make_record("broken", model="dbn")]):
+        text = render_table(score_frame(records, protocol), protocol, format)
         assert text.endswith("\n")
         assert ("failed" in text) == bool(records)
+        assert "nan" not in text
