@@ -171,7 +171,7 @@ def expand_grid(grid: Any) -> tuple[float, ...]:
     accepted = "1 to 1000 positive numbers, or { start, stop, count } with 0 < start < stop and 2 <= count <= 1000"
     try:
         values = _logarithmic(**grid) if isinstance(grid, Mapping) else tuple(sorted(map(_number, grid)))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"grid is {grid!r}; accepted: {accepted}.") from error
     if not 1 <= len(values) <= 1000 or not all(0 < v < math.inf for v in values):
         raise ValueError(f"grid is {grid!r}; accepted: {accepted}.")
