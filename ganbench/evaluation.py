@@ -76,8 +76,7 @@ class Evaluation:
             UserError: The metric cannot be computed here; its text says why.
             ModelError: The metric breaks its contract.
         """
-        arguments = {role: self._argument(role, metric) for role in ("generated", *metric.metric.needs)}
-        result = metric.metric.measure(**arguments)
+        result = metric.metric.measure(**self.arguments(metric))
         if not isinstance(result, MetricResult):
             found = type(result).__name__
             raise ModelError(f"The metric {metric.label!r} returned {found}; expected ganbench.metrics.MetricResult.")
@@ -96,8 +95,11 @@ class Evaluation:
         except (TypeError, ValueError) as error:
             raise ModelError(f"The metric {metric.label!r} returned a result that cannot be stored: {error}") from error
 
+    def arguments(self, metric: MetricSource) -> dict[str, Any]:
+        """What a metric is given, by role: copies, so that none can spoil the data of another."""
+        return {role: self._argument(role, metric) for role in ("generated", *metric.metric.needs)}
+
     def _argument(self, role: str, metric: MetricSource) -> Any:
-        """What a metric is given: copies, so that none can spoil the data of another."""
         if role == "labels":
             return Labels(**{part: self._copy(getattr(self.split, f"{part}_labels")) for part in _EXAMPLES})
         if role == "features":
