@@ -131,6 +131,8 @@ def _construct(
     if not isinstance(factory, type):
         raise UsageError(f"{factory!r} is no metric; expected a class: {_CONTRACT}.")
     owner = f"The metric {factory.__name__!r}"
+    if not hasattr(factory, "measure"):
+        raise UsageError(f"{owner} lacks 'measure'; {_CONTRACT}.")
     defaults = _parameters(factory)
     check_names(owner, "setting", settings, defaults)
     given = {name: like_default(value, defaults[name]) for name, value in settings.items()}

@@ -120,7 +120,14 @@ def test_what_is_written_is_read_back():
 
 @pytest.mark.parametrize(
     ("first", "second", "same"),
-    [(1, 1.0, True), ([1, 2], (1, 2), True), (1, True, False), (0, False, False), ([1], [1, 2], False), ("1", 1, False)],
+    [
+        (1, 1.0, True),
+        ([1, 2], (1, 2), True),
+        (1, True, False),
+        (0, False, False),
+        ([1], [1, 2], False),
+        ("1", 1, False),
+    ],
 )
 def test_same_settings(first, second, same):
     assert same_setting(first, second) is same
