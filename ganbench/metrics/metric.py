@@ -5,7 +5,7 @@ A metric is any object with the attributes and the method of `Metric`; no base c
     from ganbench.metrics import MetricResult, Value
 
     class PixelMean:
-        name, version, direction = "pixel_mean", 1, "lower"
+        name, version, direction, symmetric = "pixel_mean", 1, "lower", True
         needs = ("test",)
 
         def measure(self, *, generated, test):
