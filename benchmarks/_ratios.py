@@ -11,16 +11,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-__all__ = ["RecordedProducts", "device_or_skip", "medians_in_turns", "product_rate"]
+__all__ = ["DEVICES", "RecordedProducts", "medians_in_turns", "product_rate"]
 
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 _PRODUCTS = ("aten::mm", "aten::addmm", "aten::addmm_", "aten::bmm", "mkldnn::_linear_pointwise")
-
-
-def device_or_skip(name: str) -> str:
-    """The name of a device, or what makes asv skip a benchmark where there is no such device."""
-    if name == "cuda" and not torch.cuda.is_available():
-        raise NotImplementedError("no CUDA device here")
-    return name
 
 
 def _seconds(function: Callable[[], Any]) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from benchmarks._ratios import device_or_skip, medians_in_turns, product_rate
+from benchmarks._ratios import DEVICES, medians_in_turns, product_rate
 from ganbench.metrics import PAPER_GRID, nearest_neighbors, parzen_log_density
 
 
@@ -18,11 +18,10 @@ def _points(n: int, d: int, seed: int, device: str) -> torch.Tensor:
 
 
 class Parzen:
-    params = ([2000], [64, 784, 2304], [1, 10], ["cpu", "cuda"])
+    params = ([2000], [64, 784, 2304], [1, 10], DEVICES)
     param_names = ("n", "d", "bandwidths", "device")
 
     def setup(self, n, d, bandwidths, device):
-        device_or_skip(device)
         self.points, self.centres = _points(n, d, 0, device), _points(n, d, 1, device)
         self.grid = PAPER_GRID if bandwidths == 10 else PAPER_GRID[3]
         self.product = product_rate(n, n, d, device)
@@ -46,7 +45,7 @@ class Parzen:
 class ParzenAtFullSize:
     """10,000 points and 10,000 centres, as a protocol has them."""
 
-    params = ([10_000], [784], [1, 10], ["cpu", "cuda"])
+    params = ([10_000], [784], [1, 10], DEVICES)
     param_names = ("n", "d", "bandwidths", "device")
     timeout = 300
 
@@ -57,11 +56,10 @@ class ParzenAtFullSize:
 
 
 class NearestNeighbors:
-    params = ([2000], [10_000], [64, 784], [1, 10], ["cpu", "cuda"])
+    params = ([2000], [10_000], [64, 784], [1, 10], DEVICES)
     param_names = ("n", "m", "d", "k", "device")
 
     def setup(self, n, m, d, k, device):
-        device_or_skip(device)
         self.queries, self.reference, self.k = _points(n, d, 0, device), _points(m, d, 1, device), k
         self.product = product_rate(n, m, d, device)
 
@@ -84,12 +82,11 @@ class NearestNeighbors:
 class NearestNeighborsAtFullSize:
     """10,000 samples among the 60,000 images of MNIST, by size."""
 
-    params = ([10_000], [60_000], [784], [1], ["cpu", "cuda"])
+    params = ([10_000], [60_000], [784], [1], DEVICES)
     param_names = ("n", "m", "d", "k", "device")
     timeout = 600
 
     def setup(self, n, m, d, k, device):
-        device_or_skip(device)
         self.queries, self.reference, self.k = _points(n, d, 0, device), _points(m, d, 1, device), k
         product = product_rate(n, n, d, device)  # in six parts: the whole would take 2.4 GB
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import torch
 
-from benchmarks._ratios import RecordedProducts, device_or_skip, medians_in_turns
-from ganbench.registry.models import find_model
-from ganbench.runtime.seeding import torch_generator
+from benchmarks._compat import mnist_model
+from benchmarks._ratios import DEVICES, RecordedProducts, medians_in_turns
+from ganbench import torch_generator
 
 MODELS = ["adversarial", "dbn", "cae", "gsn"]
 PRECISIONS = ["float32", "bfloat16"]
-DEVICES = ["cpu", "cuda"]
 BATCH = 100
 STEPS_A_SECOND = {"adversarial": 50, "dbn": 200, "cae": 200, "gsn": 10}  # about, on two cores
 SHARE_ON = 0.2  # about the share of pixels that are on in images of digits
@@ -26,12 +25,6 @@ def _images(n: int, device: str) -> torch.Tensor:
     return (torch.rand(n, 28, 28, generator=generator) * on).to(device)
 
 
-def _model(name: str, device: str, **settings):
-    """A model of the MNIST preset, but for some settings."""
-    source = find_model(name)
-    return source.build((28, 28), device, source.hyperparameters("mnist") | settings)
-
-
 class _Training:
     """Epochs of so many steps, one after the other, that what is done once an epoch hardly counts."""
 
@@ -40,7 +33,7 @@ class _Training:
     def train(self, model, device, precision="float32"):
         """Do the first epoch."""
         self.steps = round(self.seconds * STEPS_A_SECOND[model])
-        self.model = _model(model, device_or_skip(device), precision=precision, epochs=1_000_000)
+        self.model = mnist_model(model, device, precision=precision, epochs=1_000_000)
         self.epochs = self.model.fit(_images(self.steps * BATCH, device), generator=torch_generator(1, device))
         next(self.epochs)
 
@@ -108,7 +101,7 @@ class _Sampling:
     timeout = 900
 
     def setup(self, model, device, **settings):
-        self.model = _model(model, device_or_skip(device), epochs=1, **settings)  # of every layer
+        self.model = mnist_model(model, device, epochs=1, **settings)  # of every layer
         for _ in self.model.fit(_images(10 * BATCH, device), generator=torch_generator(1, device)):
             pass
         self.generator = torch_generator(2, device)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ganbench.experiment.progress import Progress
     from ganbench.experiment.run import Run, evaluate, run
     from ganbench.metrics.metric import Metric
-    from ganbench.model import GenerativeModel
+    from ganbench.model import ClassConditional, Encoder, GenerativeModel, LogDensity, MarkovChain
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
     from ganbench.reports.results import stored_protocols, stored_records, table, write_reports
@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
+    "ClassConditional": "model",
     "Dataset": "datasets",
+    "Encoder": "model",
     "GenerativeModel": "model",
+    "LogDensity": "model",
+    "MarkovChain": "model",
     "Metric": "metrics.metric",
     "ModelError": "errors",
     "Progress": "experiment.progress",
@@ -63,8 +67,12 @@ _HOME = {
 }
 
 __all__ = [
+    "ClassConditional",
     "Dataset",
+    "Encoder",
     "GenerativeModel",
+    "LogDensity",
+    "MarkovChain",
     "Metric",
     "ModelError",
     "Progress",

@@ -1,59 +1,53 @@
-"""Checks of hyper-parameters: a `ValueError` names the setting, the value met and what is accepted.
-
-A sequence is checked entry by entry, as models take one value for all layers or one for each.
-"""
+"""Checks of hyper-parameters: a `ValueError` names the setting, the value met and what is accepted."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn
 
-__all__ = ["check_choice", "check_flag", "check_integer", "check_number"]
+__all__ = ["check_choice", "check_flag", "check_integer", "check_number", "per_layer"]
 
 
-def check_integer(name: str, value: Any, *, least: int = 1, most: float = math.inf) -> None:
-    """Refuse what is not a whole number of [least, most].
+def check_integer(name: str, value: Any, *, least: int = 1, most: float = math.inf, each: bool = False) -> None:
+    """Refuse what is not a whole number in [least, most]; with `each`, what is not one or more of them.
 
     >>> check_integer("epochs", 2.5)
     Traceback (most recent call last):
         ...
     ValueError: epochs is 2.5; accepted: a whole number of at least 1.
     """
-    for entry in _entries(value):
+    bounds = f"of at least {least}" + (f" and at most {most}" if most < math.inf else "")
+    for entry in _entries(value, each):
         if not isinstance(entry, int) or isinstance(entry, bool) or not least <= entry <= most:
-            upper = f" and at most {most}" if most < math.inf else ""
-            _refuse(name, value, f"a whole number of at least {least}{upper}")
+            _refuse(name, value, f"one or more whole numbers {bounds}" if each else f"a whole number {bounds}")
 
 
 def check_number(
     name: str,
     value: Any,
     *,
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    below: float | None = None,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    most: float = math.inf,
+    below: float = math.inf,
+    each: bool = False,
 ) -> None:
-    """Refuse what is not a finite number within the bounds; `least` and `most` are included, the others are not.
+    """Refuse what is not a finite number within the bounds; with `each`, what is not one or more of them.
+
+    The bounds `least` and `most` are included, `above` and `below` are not.
 
     >>> check_number("momentum", 1.0, least=0, below=1)
     Traceback (most recent call last):
         ...
     ValueError: momentum is 1.0; accepted: a number of at least 0 and below 1.
     """
-    bounds = {"of at least": least, "above": above, "at most": most, "below": below}
-    text = " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if bound is not None)
-    for entry in _entries(value):
-        numeric = isinstance(entry, int | float) and not isinstance(entry, bool) and math.isfinite(entry)
-        if not (
-            numeric
-            and (least is None or entry >= least)
-            and (above is None or entry > above)
-            and (most is None or entry <= most)
-            and (below is None or entry < below)
-        ):
-            _refuse(name, value, f"a number {text}".rstrip())
+    for entry in _entries(value, each):
+        numeric = isinstance(entry, int | float) and not isinstance(entry, bool)
+        if not (numeric and least <= entry <= most and above < entry < below):  # true of no NaN and no infinity
+            bounds = {"of at least": least, "above": above, "of at most": most, "below": below}
+            text = " and ".join(f"{words} {bound:g}" for words, bound in bounds.items() if math.isfinite(bound))
+            _refuse(name, value, f"{'one or more numbers' if each else 'a number'} {text}".rstrip())
 
 
 def check_choice(name: str, value: Any, accepted: Iterable[str]) -> None:
@@ -81,11 +75,35 @@ def check_flag(name: str, value: Any) -> None:
         _refuse(name, value, "true or false")
 
 
-def _entries(value: Any) -> Sequence[Any]:
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return value or (None,)  # nothing is no value
-    return (value,)
+def per_layer(name: str, value: Any, layers: int, check: Callable[..., None], **bounds: Any) -> tuple[Any, ...]:
+    """One value for each layer, from one for all layers or a sequence of one for each, checked by `check`.
+
+    >>> per_layer("epochs", 3, 2, check_integer)
+    (3, 3)
+    >>> per_layer("epochs", [3, 4, 5], 2, check_integer)
+    Traceback (most recent call last):
+        ...
+    ValueError: epochs is [3, 4, 5]; accepted: one value, or 2 of them (one for each layer).
+    """
+    if not _is_sequence(value):
+        check(name, value, **bounds)
+        return (value,) * layers
+    if len(value) != layers:
+        _refuse(name, value, f"one value, or {layers} of them (one for each layer)")
+    check(name, value, each=True, **bounds)
+    return tuple(value)
 
 
-def _refuse(name: str, value: Any, accepted: str) -> None:
+def _entries(value: Any, each: bool) -> Sequence[Any]:
+    """The values to check; None, which no check accepts, where there is none or no sequence of them."""
+    if not each:
+        return (value,)
+    return value if _is_sequence(value) and len(value) > 0 else (None,)
+
+
+def _is_sequence(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _refuse(name: str, value: Any, accepted: str) -> NoReturn:
     raise ValueError(f"{name} is {value!r}; accepted: {accepted}.")

@@ -7,13 +7,16 @@ twenty lines::
 
     class PixelwiseGaussian:
         def __init__(self, event_shape, *, device="cpu", spread=1.0):
+            if spread < 0:
+                raise ValueError(f"spread is {spread}; accepted: a number of at least 0.")
             self.event_shape, self.device, self.spread = tuple(event_shape), device, spread
-            self.mean, self.deviation = torch.zeros(event_shape), torch.ones(event_shape)
+            self.mean = torch.zeros(event_shape, device=device)
+            self.deviation = torch.ones(event_shape, device=device)
             self.epoch = 0
 
         def fit(self, train, *, generator):
             while self.epoch < 1:
-                self.mean, self.deviation = train.mean(0), train.std(0)
+                self.mean, self.deviation = train.mean(0), train.std(0, correction=0)
                 self.epoch += 1
                 yield {"deviation": float(self.deviation.mean())}
 
@@ -25,13 +28,25 @@ twenty lines::
             return {"mean": self.mean, "deviation": self.deviation, "epoch": self.epoch}
 
         def load_state_dict(self, state):
-            self.mean, self.deviation, self.epoch = state["mean"], state["deviation"], state["epoch"]
+            self.mean, self.deviation = state["mean"].clone(), state["deviation"].clone()
+            self.epoch = state["epoch"]
 
 `ganbench check ./my_model.py:PixelwiseGaussian` tells whether the contract is kept. A package makes its model known by
-an entry point of the group `ganbench.models`. Presets (hyper-parameters for one data set, as data) are TOML files in a
-folder `presets/` beside the module that defines the model; the preset named like the data set is the default.
+an entry point of the group `ganbench.models`. A plain function ``f(n, generator) -> samples`` is a model that needs no
+training.
 
-A plain function ``f(n, generator) -> samples`` is a model that needs no training.
+Presets (hyper-parameters for one data set, as data) are TOML files `presets/<model>/<dataset>.toml` in the model's
+package, `<model>` being the name of the entry point, or `presets/<ClassName>/<dataset>.toml` beside a model that is a
+single file. The preset named like the data set is the default.
+
+Results are kept as long as the source that they come from stays the same: the model's module and what it imports from
+its own package or folder. Other files that a model reads it declares by a literal list of paths, relative to the folder
+of its source, in the class body or at the top of the module, which is read without being imported::
+
+    depends_on = ["weights.npz"]
+
+What a model may do besides, it offers by the methods of `ClassConditional`, `LogDensity`, `Encoder` or `MarkovChain`.
+The harness finds them by `isinstance`, which looks for the names.
 """
 
 from __future__ import annotations
@@ -42,7 +57,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["GenerativeModel"]
+__all__ = ["ClassConditional", "Encoder", "GenerativeModel", "LogDensity", "MarkovChain"]
 
 
 @runtime_checkable
@@ -51,13 +66,19 @@ class GenerativeModel(Protocol):
 
     Construction is ``Model(event_shape, *, device="cpu", **hyperparameters)``: `event_shape` is the shape of one
     image, the device is the harness's choice, every hyper-parameter is a keyword with a default and is checked on
-    construction (a `ValueError` with a clear text). The constructor allocates little and draws no random number.
+    construction (a `ValueError` with a clear text; `ganbench.modelling` has the checks). The constructor allocates
+    little and draws no random number.
 
     Rules for all methods:
 
     - Every random number comes from the generator passed in, which lives on the model's device. Nothing is seeded and
       no global random state is read: equal arguments give equal bits.
-    - Tensors stay on the model's device; inputs are never changed in place.
+    - Tensors stay on the model's device.
+    - Arguments are never changed in place, `train` least of all: other models are trained on it as well. Neither are
+      torch's global settings.
+
+    A model may also have an attribute `total_epochs`, the number of epochs that `fit` yields in all: progress then
+    shows the time left.
     """
 
     def fit(self, train: torch.Tensor, *, generator: torch.Generator) -> Iterator[Mapping[str, float]]:
@@ -82,9 +103,10 @@ class GenerativeModel(Protocol):
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that training and sampling depend on, as nested dicts and lists of tensors, numbers and strings.
+        """Everything that training and sampling depend on: nested dicts and lists of tensors, numbers and strings.
 
-        It must survive `torch.save` followed by `torch.load(weights_only=True)`, and may share memory with the model.
+        Plain Python numbers and torch tensors, no NumPy scalars or arrays: it must survive `torch.save` followed by
+        `torch.load(weights_only=True)`. It may share memory with the model.
         """
         ...
 
@@ -92,7 +114,88 @@ class GenerativeModel(Protocol):
         """Take over a state from `state_dict` of a model with the same construction, copying its tensors."""
         ...
 
-    # A model may also offer these, which the harness looks up by name:
-    #
-    # total_epochs: int
-    #     How many epochs `fit` yields in all; progress shows the time left when it is known.
+
+@runtime_checkable
+class ClassConditional(Protocol):
+    """A model of images given their class.
+
+    Attributes:
+        n_classes: How many classes it tells apart, labels being 0, …, n_classes - 1; 0 before it has seen any label.
+    """
+
+    n_classes: int
+
+    def fit(
+        self, train: torch.Tensor, *, labels: torch.Tensor | None = None, generator: torch.Generator
+    ) -> Iterator[Mapping[str, float]]:
+        """`GenerativeModel.fit` with the labels of `train`, `[n]` int64 on its device, wherever the data have some.
+
+        Raises:
+            UserError: There are no labels, and the model cannot do without.
+        """
+        ...
+
+    def sample(self, n: int, *, labels: torch.Tensor | None = None, generator: torch.Generator) -> torch.Tensor:
+        """One sample of each class in `labels`, `[n]` int64; without them, of classes as frequent as in training."""
+        ...
+
+
+@runtime_checkable
+class LogDensity(Protocol):
+    """A model whose log density can be evaluated; a bound or an estimate of it is not meant."""
+
+    def log_density(self, examples: torch.Tensor) -> torch.Tensor:
+        """The natural logarithm of the density at each example: `[n, *event_shape]` -> `[n]` float64, in nats.
+
+        The density is that of the distribution of `sample`, on the scale of the data.
+        """
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A model with a code for every image."""
+
+    def encode(self, examples: torch.Tensor) -> torch.Tensor:
+        """The codes of examples, without randomness and without gradients: `[n, *event_shape]` -> `[n, d]`."""
+        ...
+
+
+@runtime_checkable
+class MarkovChain(Protocol):
+    """A model that is sampled by Markov chains, and shows them.
+
+    The harness then decides on start, burn-in and thinning for all such models alike, and measures how well the chains
+    mix. `sample` has a rule of its own::
+
+        state = model.start_chains(100, generator=generator)
+        for _ in range(burn_in):
+            state = model.step_chains(state, generator=generator)
+        samples = model.chain_samples(state, generator=generator)
+
+    A state is a dict like a `state_dict`, so that it can be kept in a checkpoint. All that the next steps depend on is
+    in it (and in the parameters); no method changes one in place.
+    """
+
+    def start_chains(self, chains: int, *, examples: torch.Tensor | None = None, generator: torch.Generator) -> Any:
+        """The state of so many chains before their first step.
+
+        Args:
+            chains: How many.
+            examples: `[chains, *event_shape]`, where they start. Without them they start, independently, where no
+                training example has a part: at noise, for instance.
+            generator: The source of all randomness.
+        """
+        ...
+
+    def step_chains(self, state: Any, *, generator: torch.Generator) -> Any:
+        """The state one step later."""
+        ...
+
+    def chain_samples(self, state: Any, *, generator: torch.Generator) -> torch.Tensor:
+        """The samples that a state after at least one step stands for: one of each chain, `[chains, *event_shape]`.
+
+        They obey the rules of `GenerativeModel.sample`. It is called for the states that are kept only, and may draw
+        random numbers for what lies between the chain and an image.
+        """
+        ...

@@ -7,7 +7,7 @@ hyper-parameters in the harness's words.
 
 from __future__ import annotations
 
-from ganbench.hyperparameters import check_choice, check_flag, check_integer, check_number
+from ganbench.hyperparameters import check_choice, check_flag, check_integer, check_number, per_layer
 from ganbench.runtime.cuda_graphs import Replayed
 from ganbench.runtime.device import resolve_precision
 from ganbench.runtime.matmul import add_product_, affine
@@ -22,6 +22,7 @@ __all__ = [
     "check_flag",
     "check_integer",
     "check_number",
+    "per_layer",
     "random_integers",
     "resolve_precision",
     "shuffled_minibatches",

@@ -1,4 +1,7 @@
-"""Makes folders of the checkout that are not installed importable; its root on the path would hide what is."""
+"""Makes folders of the checkout that are not installed importable; its root on the path would hide what is.
+
+asv_runner's `update_sys_path` does not serve: pytest cannot ask its finder.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Developers' programs: is the working tree slower than another commit?"""
+"""Developers' programs, run from a checkout: `python -m tools.regressions`."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import torch
 
-__all__ = ["ChainSettings", "run_chains"]
+from ganbench.modelling import check_integer
+from ganbench_models.images import flat_images
 
-State = TypeVar("State")
+__all__ = ["ChainSampler", "ChainSettings", "cycled"]
 
 
 @dataclass(frozen=True)
@@ -31,56 +34,87 @@ class ChainSettings:
     thinning: int
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("chains", self.chains, 1),
-            ("burn_in", self.burn_in, 0),
-            ("thinning", self.thinning, 1),
-        ):
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} must be a whole number of at least {least}, not {value!r}.")
+        check_integer("chains", self.chains)
+        check_integer("burn_in", self.burn_in, least=0)
+        check_integer("thinning", self.thinning)
 
 
-@torch.no_grad()
-def run_chains(
-    step: Callable[[State], tuple[State, torch.Tensor]],
-    start: Callable[[int], State],
-    n: int,
-    settings: ChainSettings,
-) -> torch.Tensor:
-    """Collect `n` visible states from c = min(chains, n) chains, without gradients.
+class ChainSampler(ABC):
+    """What models that are sampled by Markov chains have in common: a `MarkovChain` of `ganbench.model`."""
 
-    Step t = 1, 2, … of the chains is kept if t > burn_in and (t - burn_in) is a multiple of thinning, so that
-    burn_in + ⌈n / c⌉ · thinning steps are taken. Rows come round by round: the first c rows are the first kept states
-    of all chains; of the last round only as many rows are used as are still wanted.
+    event_shape: tuple[int, ...]
+    device: torch.device
+    chain_settings: ChainSettings
+    epoch: int
 
-    Args:
-        step: Advances all chains by one step: state -> (new state, visible `[c, ...]`).
-        start: Makes the initial state of the given number of chains.
-        n: Number of rows to collect, at least 1.
-        settings: Number of chains, burn-in and thinning.
+    def start_chains(
+        self, chains: int, *, examples: torch.Tensor | None = None, generator: torch.Generator
+    ) -> dict[str, Any]:
+        """The state of `chains` chains at the examples, `[chains, *event_shape]`, or else at noise.
 
-    Returns:
-        `[n, ...]`, of the data type and on the device of the visible states.
+        Raises:
+            ValueError: The model has not been trained, or there is not one example for each chain.
+            UserError: The examples have another shape or leave [0, 1].
+        """
+        self._require_trained()
+        check_integer("chains", chains)
+        if examples is None:
+            return self._start_at_noise(chains, generator)
+        images = flat_images(examples, self.event_shape)
+        if len(images) != chains:
+            raise ValueError(f"{chains} chains cannot start at {len(images)} examples: give one for each chain.")
+        return self._start_at(images, generator)
 
-    Raises:
-        ValueError: `n` is below 1.
-    """
-    if n < 1:
-        raise ValueError(f"The number of samples must be at least 1, not {n}.")
-    chains = min(settings.chains, n)
-    state, visible = _advance(step, start(chains), settings.burn_in + settings.thinning)
-    collected = visible.new_empty((n, *visible.shape[1:]))
-    collected[:chains] = visible
-    for first in range(chains, n, chains):
-        state, visible = _advance(step, state, settings.thinning)
-        collected[first : first + chains] = visible[: n - first]
-    return collected
+    @abstractmethod
+    def step_chains(self, state: Mapping[str, Any], *, generator: torch.Generator) -> dict[str, Any]:
+        """The state one step later."""
+
+    @abstractmethod
+    def chain_samples(self, state: Mapping[str, Any], *, generator: torch.Generator) -> torch.Tensor:
+        """The samples that a state after at least one step stands for, `[chains, *event_shape]`."""
+
+    @abstractmethod
+    def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, Any]:
+        """The state of chains at images, `[chains, d]`."""
+
+    def _start_at_noise(self, chains: int, generator: torch.Generator) -> dict[str, Any]:
+        """The state of chains at images of uniform noise."""
+        noise = torch.rand(chains, math.prod(self.event_shape), generator=generator, device=self.device)
+        return self._start_at(noise, generator)
+
+    @abstractmethod
+    def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, Any]:
+        """Where `sample` starts its chains."""
+
+    def _require_trained(self) -> None:
+        if self.epoch == 0:
+            raise ValueError(f"{type(self).__name__} has not been trained: run at least one epoch of fit first.")
+
+    @torch.no_grad()
+    def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
+        """Draw `n` samples from c = min(chains, n) chains.
+
+        Step t = 1, 2, … of the chains is kept if t > burn_in and (t - burn_in) is a multiple of thinning, so that
+        burn_in + ⌈n / c⌉ · thinning steps are taken. Rows come round by round: the first c rows are the first kept
+        states of all chains; of the last round only as many rows are used as are still wanted.
+
+        Raises:
+            ValueError: The model has not been trained, or n is below 1.
+        """
+        self._require_trained()
+        check_integer("n", n)
+        settings = self.chain_settings
+        chains = min(settings.chains, n)
+        state, steps = self._sampling_start(chains, generator), settings.burn_in + settings.thinning
+        samples = torch.empty(n, *self.event_shape, device=self.device)
+        for first in range(0, n, chains):
+            for _ in range(steps):
+                state = self.step_chains(state, generator=generator)
+            samples[first : first + chains] = self.chain_samples(state, generator=generator)[: n - first]
+            steps = settings.thinning
+        return samples
 
 
-def _advance(
-    step: Callable[[State], tuple[State, torch.Tensor]], state: State, steps: int
-) -> tuple[State, torch.Tensor]:
-    """Take `steps` >= 1 steps and return the last state with its visible part."""
-    for _ in range(steps - 1):
-        state, _ = step(state)
-    return step(state)
+def cycled(rows: torch.Tensor, n: int) -> torch.Tensor:
+    """The first `n` rows, over again from the first where there are too few."""
+    return rows[torch.arange(n, device=rows.device) % len(rows)]

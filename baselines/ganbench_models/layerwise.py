@@ -2,51 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
 import torch
 
 from ganbench import UserError
-from ganbench.modelling import resolve_precision
+from ganbench.modelling import check_integer, check_number, per_layer, resolve_precision
+from ganbench_models.chains import ChainSampler
+from ganbench_models.images import flat_images
 from ganbench_models.tied_layer import TiedLayer
 
-__all__ = ["GreedyLayerwiseModel", "check_at_least", "per_layer"]
+__all__ = ["GreedyLayerwiseModel"]
 
 Layer = TypeVar("Layer", bound=TiedLayer)
 
 _PROBE = 1000  # images on which an epoch's metrics are measured
 
 
-def per_layer(name: str, value: Any, layers: int) -> tuple[Any, ...]:
-    """One value for each layer, from a single value for all or a sequence of one each.
-
-    Raises:
-        ValueError: A sequence of another length.
-    """
-    values = tuple(value) if isinstance(value, Sequence) else (value,) * layers
-    if len(values) != layers:
-        raise ValueError(f"{name} must be one value or {layers} (one for each hidden layer), not {value!r}.")
-    return values
-
-
-def check_at_least(least: float, *, whole: bool = False, **settings: Any) -> None:
-    """Check that every setting, or every entry of one that is a sequence, is a number of at least `least`.
-
-    Raises:
-        ValueError: One is not; the text names it.
-    """
-    kinds = (int,) if whole else (int, float)
-    for name, value in settings.items():
-        for entry in value if isinstance(value, Sequence) else (value,):
-            # `not >=` instead of `<` refuses NaN as well
-            if isinstance(entry, bool) or not isinstance(entry, kinds) or not entry >= least:
-                kind = "whole number" if whole else "number"
-                raise ValueError(f"{name} must be a {kind} of at least {least}, not {entry!r}.")
-
-
-class GreedyLayerwiseModel(Generic[Layer]):
-    """The part of `fit`, `state_dict` and `load_state_dict` that does not depend on what a layer learns.
+class GreedyLayerwiseModel(ChainSampler, Generic[Layer]):
+    """A stack of tied layers: what does not depend on what a layer learns, nor on how the stack is sampled.
 
     The learning rate of a layer falls linearly, epoch by epoch, from `learning_rate` in its first epoch to
     `final_learning_rate` in its last one. After any number of epochs the model is the stack of the layers that have
@@ -60,7 +37,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         batch_size: Images in a minibatch.
         learning_rate: Of a layer's first epoch; one number stands for all layers.
         final_learning_rate: Of a layer's last epoch; one number stands for all layers.
-        momentum: m in velocity ← m · velocity + learning rate · gradient, in [0, 1).
+        momentum: Factor on the old velocity, in [0, 1).
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
         precision: Data type of activations and gradients in training, "float32" or "bfloat16".
@@ -86,24 +63,21 @@ class GreedyLayerwiseModel(Generic[Layer]):
         marginal_clip: float,
         precision: str,
     ) -> None:
+        check_integer("event_shape", event_shape, each=True)
+        check_integer("hidden_sizes", hidden_sizes, each=True)
         self.event_shape, self.device = tuple(event_shape), torch.device(device)
         self.hidden_sizes = tuple(hidden_sizes)
-        if not self.hidden_sizes:
-            raise ValueError("hidden_sizes must name at least one layer, not ().")
-        count = len(self.hidden_sizes)
-        self.epochs = per_layer("epochs", epochs, count)
-        self.learning_rate = per_layer("learning_rate", learning_rate, count)
-        self.final_learning_rate = per_layer("final_learning_rate", final_learning_rate, count)
+        layers = len(self.hidden_sizes)
+        self.epochs = per_layer("epochs", epochs, layers, check_integer)
+        self.learning_rate = per_layer("learning_rate", learning_rate, layers, check_number, least=0)
+        self.final_learning_rate = per_layer("final_learning_rate", final_learning_rate, layers, check_number, least=0)
         self.batch_size, self.momentum = batch_size, momentum
         self.weight_gain, self.marginal_clip = weight_gain, marginal_clip
         self.precision = resolve_precision(precision)
-        check_at_least(1, whole=True, hidden_sizes=self.hidden_sizes, epochs=self.epochs, batch_size=batch_size)
-        check_at_least(0, learning_rate=self.learning_rate, final_learning_rate=self.final_learning_rate)
-        check_at_least(0, momentum=momentum, weight_gain=weight_gain)
-        if momentum >= 1:
-            raise ValueError(f"momentum must be in [0, 1), not {momentum!r}.")
-        if not 0 < marginal_clip < 0.5:
-            raise ValueError(f"marginal_clip must be in (0, 0.5), not {marginal_clip!r}.")
+        check_integer("batch_size", batch_size)
+        check_number("momentum", momentum, least=0, below=1)
+        check_number("weight_gain", weight_gain, least=0)
+        check_number("marginal_clip", marginal_clip, above=0, below=0.5)
         self.total_epochs = sum(self.epochs)
         self.epoch = 0
         self.layers: list[Layer] = []
@@ -115,7 +89,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         Raises:
             UserError: The images have another shape or leave [0, 1], or training has diverged.
         """
-        images = self._flat_images(train)
+        images = flat_images(train, self.event_shape)
         if not self.layers:
             self._initialise(generator, images.dtype)
         inputs, inputs_of = images, 0
@@ -126,11 +100,21 @@ class GreedyLayerwiseModel(Generic[Layer]):
             inputs_of = layer
             if epoch == 0:
                 self._begin_layer(layer, inputs, generator)
-            rate = self._rate(layer, epoch)
-            self._train_epoch(layer, inputs, rate, generator)
+            learning_rate = self._scheduled_learning_rate(layer, epoch)
+            self._train_epoch(layer, inputs, learning_rate, generator)
             self.epoch += 1
             self._check_finite(layer)
-            yield {"layer": float(layer), "learning_rate": rate, **self._metrics(layer, inputs[:_PROBE])}
+            yield {"layer": float(layer), "learning_rate": learning_rate, **self._metrics(layer, inputs[:_PROBE])}
+
+    @torch.no_grad()
+    def encode(self, examples: torch.Tensor) -> torch.Tensor:
+        """The mean activations of the topmost trained layer: `[n, *event_shape]` -> `[n, hidden]`.
+
+        Raises:
+            UserError: The examples have another shape or leave [0, 1].
+            ValueError: The model has not been trained.
+        """
+        return self._code(flat_images(examples, self.event_shape))
 
     def state_dict(self) -> dict[str, Any]:
         """Parameters of all layers, the velocity of the one in training, and the number of epochs done."""
@@ -159,24 +143,18 @@ class GreedyLayerwiseModel(Generic[Layer]):
         Raises:
             ValueError: There is none.
         """
-        if self.epoch == 0:
-            raise ValueError(f"{type(self).__name__} has not been trained: run at least one epoch of fit, then sample.")
+        self._require_trained()
         started = sum(self.epoch > sum(self.epochs[:layer]) for layer in range(len(self.epochs)))
         return self.layers[:started]
 
-    def _flat_images(self, train: torch.Tensor) -> torch.Tensor:
-        if tuple(train.shape[1:]) != self.event_shape or len(train) == 0:
-            raise UserError(f"Training images must be [n, *{self.event_shape}] with n >= 1, not {tuple(train.shape)}.")
-        low, high = (float(bound) for bound in torch.aminmax(train))
-        if not (low >= 0 and high <= 1):
-            raise UserError(f"{type(self).__name__} takes images in [0, 1], not in [{low:g}, {high:g}]: rescale them.")
-        return train.reshape(len(train), -1)
+    def _code(self, images: torch.Tensor) -> torch.Tensor:
+        """`encode` of flat images, `[n, d]`."""
+        for layer in self._trained_layers():
+            images = layer.up(images)
+        return images
 
     def _sizes(self) -> list[tuple[int, int]]:
-        pixels = 1
-        for extent in self.event_shape:
-            pixels *= extent
-        return list(zip((pixels, *self.hidden_sizes), self.hidden_sizes, strict=False))
+        return list(pairwise((math.prod(self.event_shape), *self.hidden_sizes)))
 
     def _initialise(self, generator: torch.Generator, dtype: torch.dtype) -> None:
         self.layers = [
@@ -193,7 +171,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
             epoch -= epochs
         raise RuntimeError("training is complete")
 
-    def _rate(self, layer: int, epoch: int) -> float:
+    def _scheduled_learning_rate(self, layer: int, epoch: int) -> float:
         first, last = self.learning_rate[layer], self.final_learning_rate[layer]
         return first + (last - first) * epoch / max(self.epochs[layer] - 1, 1)
 
@@ -211,7 +189,7 @@ class GreedyLayerwiseModel(Generic[Layer]):
         self.layers[layer].set_marginal_bias(inputs, self.marginal_clip)
         self.velocity = self.layers[layer].zeros_like()
 
-    def _train_epoch(self, layer: int, inputs: torch.Tensor, rate: float, generator: torch.Generator) -> None:
+    def _train_epoch(self, layer: int, inputs: torch.Tensor, learning_rate: float, generator: torch.Generator) -> None:
         """One pass over `inputs`, `[n, visible]`."""
         raise NotImplementedError
 

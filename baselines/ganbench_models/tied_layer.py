@@ -1,4 +1,4 @@
-"""The layer that both the deep belief network and the stacked auto-encoder are made of."""
+"""Tied weights: one matrix for both directions between two layers of units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from ganbench.modelling import affine
 
-__all__ = ["TiedLayer"]
+__all__ = ["TiedLayer", "glorot_uniform"]
 
 
 @dataclass
@@ -35,10 +35,8 @@ class TiedLayer:
     def initialised(
         cls, visible: int, hidden: int, *, gain: float, generator: torch.Generator, dtype: torch.dtype = torch.float32
     ) -> Self:
-        """Zero biases and W ~ U(-r, r) with r = gain · √(6 / (visible + hidden)), on the device of the generator."""
-        bound = gain * math.sqrt(6 / (visible + hidden))
-        weights = torch.empty(visible, hidden, dtype=dtype, device=generator.device)
-        weights.uniform_(-bound, bound, generator=generator)
+        """Zero biases and W by `glorot_uniform`, on the device of the generator."""
+        weights = glorot_uniform(visible, hidden, gain=gain, generator=generator, dtype=dtype)
         return cls(weights, weights.new_zeros(visible), weights.new_zeros(hidden))
 
     @classmethod
@@ -74,3 +72,16 @@ class TiedLayer:
     def set_marginal_bias(self, visible: torch.Tensor, clip: float) -> None:
         """Set b to the logit of the mean of `visible` clipped to [clip, 1 - clip]: the best constant reconstruction."""
         self.visible_bias.copy_(torch.logit(visible.mean(0), eps=clip))
+
+
+def glorot_uniform(
+    rows: int, columns: int, *, gain: float = 1.0, generator: torch.Generator, dtype: torch.dtype = torch.float32
+) -> torch.Tensor:
+    """`[rows, columns]` from U(-r, r) with r = gain · √(6 / (rows + columns)), on the generator's device.
+
+    References:
+        Understanding the difficulty of training deep feedforward neural networks (Glorot and Bengio, 2010).
+    """
+    bound = gain * math.sqrt(6 / (rows + columns))
+    weights = torch.empty(rows, columns, dtype=dtype, device=generator.device)
+    return weights.uniform_(-bound, bound, generator=generator)

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
 from ganbench.registry.user_files import calling_user_code, user_error_place
@@ -72,19 +72,25 @@ class CheckResult:
 def run_checks(checks: Sequence[Check[S]], subject: S, seconds_per_check: float) -> Iterator[CheckResult]:
     """Run checks in their order, yielding the result of each.
 
-    A check that needs another one which was not passed is not examined, so that one fault is reported once. What the
-    code under examination prints goes to stderr, and the settings of the process are put back after every check. In
-    the main thread (on systems with timers) a check is stopped when its time is over.
+    A check that needs another one which was not passed is not examined, nor is one that ends with the same words as
+    one before it, so that one fault is reported once. What the code under examination prints goes to stderr, and the
+    settings of the process are put back after every check. In the main thread (on systems with timers) a check is
+    stopped when its time is over.
     """
     passed: set[Callable[[S], None]] = set()
+    found: dict[str, str] = {}
     for check in checks:
-        missing = [needed.__name__ for needed in check.needs if needed not in passed]
-        if missing:
-            yield CheckResult(check.name, check.demand, f"{missing[0]} was not passed.", "not examined")
+        missing = next((needed.__name__ for needed in check.needs if needed not in passed), None)
+        if missing is not None:
+            yield CheckResult(check.name, check.demand, f"{missing} was not passed.", "not examined")
             continue
         result = _result(check, subject, seconds_per_check)
         if result.status == "passed":
             passed.add(check.examine)
+        elif found.setdefault(result.violation, check.name) != check.name:
+            result = replace(
+                result, violation=f"{found[result.violation]} failed in the same way.", status="not examined"
+            )
         yield result
 
 
@@ -102,7 +108,7 @@ def _result(check: Check[S], subject: S, seconds: float) -> CheckResult:
     except _OutOfTime as error:
         advice = "Where does its loop end? If it only is slow, examine it with smaller settings or allow more seconds."
         return result(f"It was stopped after {seconds:g} s{_at(error)}. {advice}", "failed")
-    except (Exception, SystemExit) as error:  # code under examination fails in any way, and how is the result
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - what is examined fails in any way; how is the result
         return result(f"{type(error).__name__}: {error}{_at(error)}", "failed")
     return result("", "passed")
 

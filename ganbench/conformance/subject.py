@@ -14,11 +14,12 @@ from typing import Any
 import torch
 
 from ganbench.conformance.report import NotExamined, Violation
+from ganbench.errors import UserError
 from ganbench.runtime.seeding import torch_generator
 
 __all__ = ["Subject", "demand_equal", "equal", "frozen", "stored_and_loaded"]
 
-_MOST_SECONDS = 20.0  # that a training may take which is followed to its end
+_MOST_SECONDS = 5.0  # that a training may take which is followed to its end
 _MOST_EPOCHS = 1000  # that it may have, where the model does not say how many there are
 
 
@@ -74,15 +75,18 @@ class Subject:
 
         Raises:
             Violation: Training does not end.
-            NotExamined: It would take too long.
+            NotExamined: It would take too long, or the model gives up: the data are few, and not those it is meant for.
         """
         model, generator = self.build(), self.generator(1)
         total = getattr(model, "total_epochs", None)
         if not isinstance(total, int | None):
             raise Violation(f"total_epochs is {total!r}. It must be the number of epochs that fit yields in all.")
         begun = time.monotonic()
-        for epoch, _ in zip(count(1), self.epochs(model, generator, self.train.clone())):
-            _check_end(epoch, total, time.monotonic() - begun)
+        try:
+            for epoch, _ in zip(count(1), self.epochs(model, generator, self.train.clone())):
+                _check_end(epoch, total, time.monotonic() - begun)
+        except UserError as error:
+            raise NotExamined(f"Training was not followed to its end. {error}") from error
         return model, generator
 
 
@@ -120,7 +124,7 @@ def _check_end(epoch: int, total: int | None, seconds: float) -> None:
         )
     elif seconds > 1 and seconds / epoch * total > _MOST_SECONDS:
         raise NotExamined(
-            f"All {total} epochs would take {seconds / epoch * total:.0f} s. Examine the model with fewer, by a setting."
+            f"All {total} epochs would take {seconds / epoch * total:.0f} s. Examine the model with fewer."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tokenize
 import zipfile
 import zlib
@@ -57,7 +58,7 @@ _UNREADABLE = (
 )
 
 
-def as_array(value: Array, where: str) -> np.ndarray:
+def as_array(value: Array | None, where: str) -> np.ndarray:
     """A NumPy array of real numbers in native byte order, at most 64 bits each.
 
     A tensor is detached and moved to the host. bfloat16 and narrower floats become float32; longdouble becomes
@@ -90,7 +91,7 @@ def _numpy_of_tensor(tensor: Any) -> np.ndarray:
 
 def _native(array: np.ndarray) -> np.ndarray:
     dtype = array.dtype
-    if dtype.kind == "V" and dtype.type is not np.void:  # a dtype that another package adds, as ml_dtypes' bfloat16
+    if dtype.kind == "V" and not issubclass(dtype.type, np.void):  # of another package, as ml_dtypes' bfloat16
         return array.astype(np.float32)
     if dtype.kind == "f" and dtype.itemsize > 8:
         return array.astype(np.float64)
@@ -155,7 +156,10 @@ def read_arrays(path: Path, names: Collection[str], optional: Collection[str] = 
         missing = sorted(set(names) - set(content))
         if missing:
             raise DataError(f"{path} lacks the arrays {missing}; it holds {sorted(content)}.")
-        return {name: content[name] for name in [*names, *(n for n in optional if n in content)]}
+        chosen = {name: content[name] for name in [*names, *(n for n in optional if n in content)]}
+        if others := [name for name, array in chosen.items() if not isinstance(array, np.ndarray)]:
+            raise DataError(f"{path}: {others} are no arrays. {_PLAIN_NUMBERS}")
+        return chosen
 
 
 def read_numeric_arrays(path: Path, needed: Collection[str] = ()) -> dict[str, np.ndarray]:
@@ -187,7 +191,7 @@ def read_numeric_arrays(path: Path, needed: Collection[str] = ()) -> dict[str, n
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
     """The arrays of a file, each read when it is asked for; damage that shows meanwhile is a `DataError`."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"No such file: {path}. Expected a .npy or .npz file.")
     try:
         with path.open("rb") as file:

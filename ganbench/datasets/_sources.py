@@ -12,6 +12,7 @@ __all__ = [
     "VARIABLE",
     "cache_root",
     "data_root",
+    "expanded",
     "fetch_file",
     "find_file",
     "first_existing",
@@ -31,7 +32,7 @@ def cache_root() -> Path:
 
 def data_root(root: str | Path | None = None) -> Path:
     """The folder of the data: `root`, else what the environment variable GANBENCH_DATA names, else the user's cache."""
-    return Path(root or os.environ.get(VARIABLE) or cache_root()).expanduser()
+    return expanded(root or os.environ.get(VARIABLE) or cache_root())
 
 
 def origin_of_root(root: str | Path | None = None) -> str:
@@ -46,9 +47,14 @@ def origin_of_root(root: str | Path | None = None) -> str:
     return f"The folder of the data, {folder}{'' if folder.is_dir() else ' (no such folder)'}, {origin}."
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with `~` replaced; that of a user who does not exist stays as it is."""
+    return Path(os.path.expanduser(path))
+
+
 def first_existing(candidates: Iterable[Path]) -> Path | None:
-    """The first of the paths that is a file, or None."""
-    return next((path for path in candidates if path.is_file()), None)
+    """The first of the paths that is a file, or None; in a folder that may not be read there are none."""
+    return next((path for path in candidates if os.path.isfile(path)), None)
 
 
 def find_file(dataset: str, candidates: Sequence[Path], remedy: str) -> Path:
@@ -59,7 +65,7 @@ def find_file(dataset: str, candidates: Sequence[Path], remedy: str) -> Path:
     """
     found = first_existing(candidates)
     if found is None:
-        places = " or ".join(str(path) for path in candidates)
+        places = ", ".join(str(path) for path in candidates if path.suffix != ".gz")  # beside their like, unpacked
         raise MissingDataError(f"The data of {dataset!r} are missing: looked for {places}. {remedy}")
     return found
 

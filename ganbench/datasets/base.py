@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
+from typing import TypeAlias, overload
 
 import numpy as np
 
@@ -19,6 +19,7 @@ __all__ = ["ROLES", "Dataset", "Split", "UnavailableDataset", "content_checksum"
 ROLES = ("train", "valid", "test")
 _SHUFFLE_SEED = 0
 _SMALLEST = 10
+_Labelled: TypeAlias = tuple[np.ndarray, np.ndarray | None]
 _known_checksums: dict[int, str] = {}
 
 
@@ -201,31 +202,21 @@ class Dataset:
             >>> [len(part) for part in (data.splits[0].train, data.splits[0].valid, data.splits[0].test)]
             [16, 2, 2]
         """
-        given = dict(zip(ROLES, (train, valid, test), strict=True))
-        given_labels = dict(zip(ROLES, (train_labels, valid_labels, test_labels), strict=True))
-        _check_arguments(images, labels, given, given_labels)
+        parts, part_labels = (train, valid, test), (train_labels, valid_labels, test_labels)
+        _check_arguments(images, labels, parts, part_labels)
         if images is not None:
-            parts, classes = _cut(images, labels)
-            notes = " ".join(
-                filter(None, ["One array, shuffled with a fixed seed and cut in 80, 10 and 10 percent.", notes])
-            )
+            pairs = _cut(*_labelled(images, labels, "images", "labels"))
+            notes = f"One array, shuffled with a fixed seed and cut in 80, 10 and 10 percent. {notes}".rstrip()
         else:
-            parts = {role: _checked_images(array, role) for role, array in given.items() if array is not None}
-            classes = {
-                r: None if v is None else as_labels(v, len(parts[r]), f"{r}_labels") for r, v in given_labels.items()
-            }
-        split = Split(
-            "standard",
-            *map(as_images, parts.values()),
-            train_labels=classes["train"],
-            valid_labels=classes["valid"],
-            test_labels=classes["test"],
-        )
+            named = zip(parts, part_labels, ROLES, (f"{role}_labels" for role in ROLES), strict=True)
+            pairs = [_labelled(*each) for each in named]
+        (train_x, train_y), (valid_x, valid_y), (test_x, test_y) = pairs
+        split = Split("standard", as_images(train_x), as_images(valid_x), as_images(test_x), train_y, valid_y, test_y)
         return cls(
             name=name,
             event_shape=split.train.shape[1:],
             value_range=(0.0, 1.0),
-            checksum=content_checksum(*parts.values()),
+            checksum=content_checksum(train_x, valid_x, test_x),
             splits=(split,),
             notes=notes,
             is_own=True,
@@ -274,38 +265,35 @@ def _check_labels(where: str, labels: np.ndarray | None, n: int) -> None:
 
 
 def _check_arguments(
-    images: Array | None,
-    labels: Array | None,
-    parts: Mapping[str, Array | None],
-    part_labels: Mapping[str, Array | None],
+    images: Array | None, labels: Array | None, parts: Sequence[Array | None], part_labels: Sequence[Array | None]
 ) -> None:
     """Whether the arguments of `Dataset.from_arrays` are one array or three, with labels that belong to them."""
-    forms = "Give either images (with labels), or train, valid and test (with train_labels, valid_labels, test_labels)"
-    missing = [role for role, array in parts.items() if array is None]
-    if images is None and (missing or labels is not None):
-        raise UsageError(f"{forms}; {' and '.join(missing) + ' missing' if missing else 'labels came without images'}.")
-    others = [role for role in parts if role not in missing]
-    others += [f"{role}_labels" for role, array in part_labels.items() if array is not None]
-    if images is not None and others:
-        raise UsageError(f"{forms}; images came with {' and '.join(others)}.")
+    missing = [role for role, array in zip(ROLES, parts, strict=True) if array is None]
+    strange = [role for role in ROLES if role not in missing]
+    strange += [f"{role}_labels" for role, array in zip(ROLES, part_labels, strict=True) if array is not None]
+    if images is not None:
+        problem = f"images came with {' and '.join(strange)}" if strange else ""
+    elif missing:
+        problem = f"{' and '.join(missing)} missing"
+    else:
+        problem = "" if labels is None else "labels came without images"
+    if problem:
+        forms = "either images (with labels), or train, valid and test (with train_labels, valid_labels, test_labels)"
+        raise UsageError(f"Give {forms}; {problem}.")
 
 
-def _checked_images(value: Array, where: str) -> np.ndarray:
-    array = as_array(value, where)
+def _labelled(images: Array | None, labels: Array | None, where: str, labels_where: str) -> _Labelled:
+    """Images and labels as they are stored, checked; in memory of the user's."""
+    array = as_array(images, where)
     check_images(array, where)
-    return array
+    return array, None if labels is None else as_labels(labels, len(array), labels_where)
 
 
-def _cut(images: Array, labels: Array | None) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray | None]]:
+def _cut(images: np.ndarray, labels: np.ndarray | None) -> list[_Labelled]:
     """Shuffle images and labels together, and cut them in 80, 10 and 10 percent."""
-    array = _checked_images(images, "images")
-    n = len(array)
+    n = len(images)
     if n < _SMALLEST:
         raise DataError(f"images: a cut in 80, 10 and 10 percent needs at least {_SMALLEST} examples, found {n}.")
     order = np.random.default_rng(_SHUFFLE_SEED).permutation(n)
-    rows = dict(zip(ROLES, np.split(order, [n - 2 * (n // 10), n - n // 10]), strict=True))
-    classes = None if labels is None else as_labels(labels, n, "labels")
-    return (
-        {role: array[part] for role, part in rows.items()},
-        {role: None if classes is None else classes[part] for role, part in rows.items()},
-    )
+    rows = np.split(order, [n - 2 * (n // 10), n - n // 10])
+    return [(images[part], None if labels is None else labels[part]) for part in rows]

@@ -8,6 +8,7 @@ and pylearn2.
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import tarfile
 import warnings
@@ -47,7 +48,7 @@ _FETCH_AGAIN = "Remove it and pass --download to fetch it again."
 def find(root: Path, names: Collection[str] = tuple(_MD5)) -> Path | None:
     """The folder of the batches, or the archive of them, that `load` would read."""
     folders = (root / _FOLDER, root)
-    found = next((folder for folder in folders if all((folder / name).is_file() for name in names)), None)
+    found = next((folder for folder in folders if all(os.path.isfile(folder / name) for name in names)), None)
     return found or first_existing([root / _ARCHIVE])
 
 
@@ -137,7 +138,7 @@ def _read(root: Path, md5: Mapping[str, str]) -> dict[str, tuple[bytes, str]]:
 def _unpacked(path: Path, names: Collection[str]) -> dict[str, tuple[bytes, str]]:
     contents = {}
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, "r:gz") as archive:
             for member in archive:
                 name = member.name.rpartition("/")[2]
                 file = archive.extractfile(member) if name in names else None  # None, too, for what is no file

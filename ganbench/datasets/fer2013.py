@@ -108,7 +108,7 @@ def _read_csv(path: Path) -> dict[str, np.ndarray]:
     try:
         # Bytes that are no text become a character that is no number, which the row's own check reports.
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file, warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)  # NumPy's, of text that is no number
+            warnings.simplefilter("error", DeprecationWarning)  # what NumPy before 2 says of text that is no number
             reader = csv.DictReader(file, skipinitialspace=True)
             reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             if not set(_COLUMNS) <= set(reader.fieldnames):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ganbench.datasets._arrays import ARRAY_SUFFIXES, read_numeric_arrays
+from ganbench.datasets._sources import expanded
 from ganbench.datasets.base import ROLES, Dataset
 from ganbench.errors import DataError
 
@@ -39,7 +40,7 @@ def read_array_file(path: str | Path, needed: Sequence[str] = ()) -> dict[str, n
     Raises:
         DataError: The file is missing, of another kind, damaged, holds no real numbers, or one of `needed` is none.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not is_array_file(path):
         raise DataError(f"{path}: expected a file that ends in .npy or .npz.")
     return read_numeric_arrays(path, needed)
@@ -56,7 +57,7 @@ def load(path: str | Path) -> Dataset:
         DataError: The file cannot be read, its arrays are named otherwise, or values or shapes are not as
             `Dataset.from_arrays` takes them.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     arrays = read_array_file(path, _NAMES)
     chosen = _named_parts(arrays) or _single_array(arrays, path)
     unread = sorted(set(arrays) - set(chosen.values()))

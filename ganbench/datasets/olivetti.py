@@ -17,7 +17,7 @@ import numpy as np
 
 from ganbench.datasets._arrays import class_labels, grey_levels, read_arrays, unit_interval
 from ganbench.datasets._folds import stratified_splits
-from ganbench.datasets._sources import fetch_file, find_file, first_existing, read_bytes
+from ganbench.datasets._sources import expanded, fetch_file, find_file, first_existing, read_bytes
 from ganbench.datasets.base import Dataset, content_checksum
 from ganbench.errors import DataError
 
@@ -76,7 +76,7 @@ def load(root: Path, *, download: bool = False, sha256: str = _SHA256) -> Datase
 
 
 def _candidates(root: Path) -> list[Path]:
-    of_sklearn = Path(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data").expanduser()
+    of_sklearn = expanded(os.environ.get("SCIKIT_LEARN_DATA") or "~/scikit_learn_data")
     return [*(root / name for name in (_ARCHIVE, _MATLAB, _CACHE)), of_sklearn / _CACHE]
 
 

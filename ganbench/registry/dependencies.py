@@ -1,7 +1,7 @@
 """What a stored result depends on: the source that a model consists of, by name, as hashes of content.
 
-Nothing is imported; what a module uses is read from its import statements, wherever they stand. Comments, docstrings and
-layout do not count, nor do other installed packages and the version of Python.
+Nothing is imported; what a module uses is read from its import statements, wherever they stand. Comments, docstrings
+and layout do not count, nor do other installed packages and the version of Python.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 import hashlib
 import importlib.util
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,8 +22,9 @@ from ganbench.files import content_key, file_sha256
 __all__ = ["dependencies", "is_neighbour", "source_fingerprint"]
 
 _HARNESS = "ganbench"
+_HARNESS_FOLDER = Path(__file__).parents[2]
 _OURS = (_HARNESS, "ganbench_models")  # the packages of this distribution
-_DECIDE_NO_NUMBER = ("ganbench.errors",)
+_DECIDE_NO_NUMBER = ("ganbench.errors", "ganbench.hyperparameters")
 
 
 def source_fingerprint(path: Path, module: str) -> str:
@@ -39,7 +40,7 @@ def dependencies(path: Path, module: str) -> dict[str, str]:
     - the module itself and the modules that it imports from its own top-level package;
     - for a file that is named by its path, the modules and packages beside it that it imports;
     - the modules of `ganbench` that define the names it uses (a re-export is followed to where the name is defined),
-      and of `ganbench_models`; errors decide no number and do not count;
+      and of `ganbench_models`; errors and checks decide no number and do not count;
     - files that one of these declares by ``depends_on = ["weights.npz"]`` at its top or in a class, relative to its
       folder; a folder stands for all files in it.
 
@@ -86,17 +87,21 @@ class _Search:
 
     def __init__(self, path: Path, module: str) -> None:
         self.found: dict[str, str] = {}
+        self._neighbours: Path | None = None  # the folder of a file that is named by its path
         self._followed: set[tuple[str, str]] = set()
         self._folders: dict[str, Path | None] = {}  # of top-level names: where they lie; None for what does not count
         if module.endswith(".py"):
             path = path.resolve()  # neighbours are those of the file, not of a link to it
-            module, self._neighbours = path.stem, path.parent
+            module = path.stem
+            self._neighbours = path.parent
         else:
-            self._neighbours = None
             package = path.parents[module.count(".") - (path.name != "__init__.py")]
             self._folders[module.partition(".")[0]] = package.parent
         self._origin = path.parent
-        self._read(module, path)
+        self._pending = [(module, path)]
+        self._seen = {module, *_DECIDE_NO_NUMBER}
+        while self._pending:
+            self._read(*self._pending.pop())
 
     def _read(self, module: str, path: Path) -> None:
         """Take a module, the files that it declares and what it imports."""
@@ -124,23 +129,25 @@ class _Search:
     def _visit(self, module: str) -> None:
         """Take a module whole, if there is one of this name that counts."""
         path = self._locate(module)
-        if path is not None and module not in self.found and module not in _DECIDE_NO_NUMBER:
-            self._read(module, path)
+        if path is not None and module not in self._seen:
+            self._seen.add(module)
+            self._pending.append((module, path))
 
     def _follow(self, module: str, name: str) -> None:
-        """Take what ``from module import name`` needs; ``import module`` has no name."""
+        """Take what ``from module import name`` needs; ``import module`` has no name, a name may have attributes."""
         if (module, name) in self._followed:
             return
         self._followed.add((module, name))
-        if module.partition(".")[0] == _HARNESS and name:
+        in_harness = module.partition(".")[0] == _HARNESS
+        if in_harness and name not in ("", "*"):
             self._follow_to_definition(module, *name.partition(".")[::2])
-        elif name:
-            self._visit(module)
+            return
+        parts = module.split(".")
+        with_packages_above = not name or (self._neighbours is not None and not in_harness)
+        for end in range(1 if with_packages_above else len(parts), len(parts) + 1):
+            self._visit(".".join(parts[:end]))
+        if name:
             self._visit(f"{module}.{name}")
-        else:  # the packages above are used by the same statement
-            parts = module.split(".")
-            for end in range(1, len(parts) + 1):
-                self._visit(".".join(parts[:end]))
 
     def _follow_to_definition(self, module: str, name: str, attribute: str) -> None:
         path = self._locate(module)
@@ -151,12 +158,11 @@ class _Search:
         origins = [statement.absolute(package) for statement in imports if statement.bound == name]
         for origin in origins:
             self._follow(*origin)
-        if origins:
-            return
-        if self._locate(f"{module}.{name}") is not None:
-            self._follow(f"{module}.{name}", attribute)
-        else:
-            self._visit(module)
+        submodule = f"{module}.{name}"
+        if not origins and attribute and self._locate(submodule) is not None:
+            self._follow(submodule, attribute)
+        elif not origins:
+            self._visit(submodule if self._locate(submodule) is not None else module)
 
     def _locate(self, module: str) -> Path | None:
         """The file of a module that counts."""
@@ -173,7 +179,7 @@ class _Search:
 
     def _folder(self, top: str) -> Path | None:
         if top == _HARNESS:
-            return Path(__file__).parents[2]
+            return _HARNESS_FOLDER
         if top in _OURS:
             file = _installed(top)
             return file.parents[1] if file is not None else None
@@ -209,23 +215,34 @@ class _Source:
 @lru_cache(maxsize=1024)
 def _parsed(source: bytes) -> _Source:
     tree = ast.parse(source)
+    words: list[str] = []
     statements: list[ast.AST] = []
-    skeleton = hashlib.sha256(_skeleton(tree, statements).encode()).hexdigest()
+    _write_skeleton(tree, words.append, statements.append)
     imports = [found for node in statements for found in _imports(node, tree)]
+    skeleton = hashlib.sha256(" ".join(words).encode()).hexdigest()
     return _Source(skeleton, tuple(imports), tuple(_declared_files(tree.body)))
 
 
-def _skeleton(node: Any, statements: list[ast.AST]) -> str:
-    """A syntax tree as text, without docstrings, positions and empty fields; import statements are collected."""
+def _write_skeleton(node: Any, write: Callable[[str], None], found_import: Callable[[ast.AST], None]) -> None:
+    """A syntax tree in words, without docstrings, positions and empty fields."""
     if isinstance(node, ast.AST):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            statements.append(node)
-        fields = [(name, getattr(node, name, None)) for name in node._fields if name not in ("ctx", "kind")]
-        texts = [f"{name}={_skeleton(value, statements)}" for name, value in fields if value not in (None, [])]
-        return f"{type(node).__name__}({','.join(texts)})"
-    if isinstance(node, list):
-        return f"[{','.join(_skeleton(item, statements) for item in node if not _is_docstring(item))}]"
-    return repr(node)
+            found_import(node)
+        write(f"{type(node).__name__}(")
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if name not in ("ctx", "kind") and value is not None and value != []:
+                write(name)
+                _write_skeleton(value, write, found_import)
+        write(")")
+    elif isinstance(node, list):
+        write("[")
+        for item in node:
+            if not _is_docstring(item):
+                _write_skeleton(item, write, found_import)
+        write("]")
+    else:
+        write(repr(node))
 
 
 def _is_docstring(node: Any) -> bool:
@@ -235,20 +252,20 @@ def _is_docstring(node: Any) -> bool:
 def _imports(node: ast.AST, tree: ast.AST) -> Iterator[_Import]:
     if isinstance(node, ast.ImportFrom):
         for alias in node.names:
-            name = "" if alias.name == "*" else alias.name
-            yield _Import(node.level, node.module or "", name, alias.asname or alias.name)
+            yield _Import(node.level, node.module or "", alias.name, alias.asname or alias.name)
     elif isinstance(node, ast.Import):
         for alias in node.names:
             top = alias.name.partition(".")[0]
             module, bound = (alias.name, alias.asname) if alias.asname else (top, top)
-            used = _attributes_used(tree, bound) if top == _HARNESS else set()
-            yield from (_Import(0, module, name, bound) for name in sorted(used))
-            if not used or "" in used:
-                yield _Import(0, alias.name, "", bound)
+            used = _attributes_used(tree, bound) if top == _HARNESS else {""}
+            yield from (_Import(0, module, name, bound) for name in sorted(used) if name)
+            if "" in used or not used:  # import a.b as c is from a import b as c
+                whole = alias.name.rpartition(".")[::2] if alias.asname and "." in alias.name else (alias.name, "")
+                yield _Import(0, *whole, bound)
 
 
 def _attributes_used(tree: ast.AST, name: str) -> set[str]:
-    """What follows a name in a module: {"metrics.f"} where it is only used as `name.metrics.f`, "" for the bare name."""
+    """What follows a name in a module: {"metrics.f"} where it is used as `name.metrics.f`, "" for the bare name."""
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     used = set()
     for node in ast.walk(tree):

@@ -23,6 +23,7 @@ from ganbench.errors import DataError, ModelError, UsageError
 from ganbench.files import content_key, file_sha256
 from ganbench.registry.source import Source, check_names, find_target, installed, object_target
 from ganbench.registry.specs import Spec, format_spec, like_default, normal_path, parse_spec, same_setting
+from ganbench.registry.user_files import user_error_place
 
 __all__ = [
     "ENTRY_POINT_GROUP",
@@ -403,7 +404,9 @@ def build_model(
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         raise UsageError(f"{name!r} cannot be built: {reason}") from error
     except Exception as error:
-        raise ModelError(f"{name!r} cannot be built: {type(error).__name__}: {error}") from error
+        place = user_error_place(error)
+        reason = f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+        raise ModelError(f"{name!r} cannot be built: {reason}") from error
     missing = [method for method in _METHODS if not callable(getattr(model, method, None))]
     if missing:
         raise ModelError(f"{name!r} lacks the method {missing[0]}; see the contract in ganbench.model.")

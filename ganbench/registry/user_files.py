@@ -80,7 +80,7 @@ def user_error_place(error: BaseException) -> str:
     own = _top_level(frames[0][0])
     frame, line = next((frame, line) for frame, line in reversed(frames) if _top_level(frame) == own)
     module = frame.f_globals.get("__name__", "").split(".")
-    depth = len(module) - module[0].startswith(_PREFIX)
+    depth = max(1, len(module) - module[0].startswith(_PREFIX))
     file = "/".join(Path(frame.f_code.co_filename).parts[-depth:])
     function = frame.f_code.co_name
     return f"{file}, line {line}" + ("" if function == "<module>" else f", in {function}")

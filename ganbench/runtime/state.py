@@ -39,7 +39,7 @@ def foreign_entries(state: Any, place: str = "state") -> Iterator[tuple[str, str
     elif type(state) in (list, tuple):
         for index, value in enumerate(state):
             yield from foreign_entries(value, f"{place}[{index}]")
-    elif isinstance(state, np.generic) or not _survives(state):
+    elif not _survives(state):
         yield place, _type_name(state)
 
 

@@ -8,7 +8,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -94,10 +94,32 @@ def _equal(train: torch.Tensor, source: np.ndarray) -> bool:
 
 def process_settings() -> tuple[Setting, ...]:
     """The defaults of torch and NumPy, the working directory and the standard output."""
+    return (
+        *_torch_settings(),
+        Setting(
+            "NumPy's way with floating-point errors (numpy.seterr)",
+            np.geterr,
+            lambda ways: np.seterr(**ways),
+            "Use `with numpy.errstate(...):`.",
+        ),
+        Setting("the working directory (os.chdir)", os.getcwd, os.chdir, "Use whole paths."),
+        Setting(
+            "sys.stdout",
+            lambda: sys.stdout,
+            lambda stream: setattr(sys, "stdout", stream),
+            "Use `with contextlib.redirect_stdout(...):`.",
+        ),
+    )
+
+
+def _torch_settings() -> tuple[Setting, ...]:
     import torch
 
     cudnn = torch.backends.cudnn
-    make_on_device = "Give device=self.device to each function that makes a tensor."
+
+    def write_cudnn(flags: tuple[bool, bool]) -> None:
+        cudnn.benchmark, cudnn.deterministic = flags
+
     return (
         Setting(
             "torch's default data type (torch.set_default_dtype)",
@@ -109,7 +131,7 @@ def process_settings() -> tuple[Setting, ...]:
             "torch's default device (torch.set_default_device)",
             lambda: str(torch.get_default_device()),
             lambda device: torch.set_default_device(None if device == "cpu" else device),
-            make_on_device,
+            "Give device=self.device to each function that makes a tensor.",
         ),
         Setting(
             "the number of threads (torch.set_num_threads)",
@@ -140,20 +162,7 @@ def process_settings() -> tuple[Setting, ...]:
         Setting(
             "torch.backends.cudnn.benchmark or .deterministic",
             lambda: (cudnn.benchmark, cudnn.deterministic),
-            lambda flags: (setattr(cudnn, "benchmark", flags[0]), setattr(cudnn, "deterministic", flags[1])),
-        ),
-        Setting(
-            "NumPy's way with floating-point errors (numpy.seterr)",
-            np.geterr,
-            lambda ways: np.seterr(**ways),
-            "Use `with numpy.errstate(...):`.",
-        ),
-        Setting("the working directory (os.chdir)", os.getcwd, os.chdir, "Use whole paths."),
-        Setting(
-            "sys.stdout",
-            lambda: sys.stdout,
-            lambda stream: setattr(sys, "stdout", stream),
-            "Use `with contextlib.redirect_stdout(...):`.",
+            write_cudnn,
         ),
     )
 
@@ -175,11 +184,11 @@ def random_settings() -> tuple[Setting, ...]:
         torch.cuda.set_rng_state_all([torch.frombuffer(bytearray(state), dtype=torch.uint8) for state in states])
 
     def read_numpy() -> tuple[Any, ...]:
-        name, key, *rest = np.random.get_state()  # noqa: NPY002 - the global state is what is watched
+        name, key, *rest = cast(tuple[Any, ...], np.random.get_state())  # noqa: NPY002 - the global state is watched
         return name, key.tobytes(), *rest
 
     def write_numpy(state: tuple[Any, ...]) -> None:
-        np.random.set_state((state[0], np.frombuffer(state[1], np.uint32), *state[2:]))  # type: ignore[arg-type]  # noqa: NPY002
+        np.random.set_state((state[0], np.frombuffer(state[1], np.uint32), *state[2:]))  # noqa: NPY002
 
     advice = "Draw from the generator that is passed in: generator=generator."
     on_cuda = [Setting("torch's global random state on CUDA", read_cuda, write_cuda, advice)]

@@ -1,8 +1,7 @@
-"""The checkout's own programs."""
+"""The suite of the checkout."""
 
 from __future__ import annotations
 
 from checkout import make_importable
 
 make_importable("benchmarks")
-make_importable("tools")

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 
+import numpy as np
 import torch
 
 
@@ -61,10 +62,70 @@ class YieldsNumbers(PixelwiseGaussian):
         yield from (metrics["deviation"] for metrics in super().fit(train, generator=generator))
 
 
+class YieldsWords(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        yield from ({"deviation": "small"} for _ in super().fit(train, generator=generator))
+
+
+class ReturnsNothing(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        self._step(train, generator)
+
+
+class ReturnsANumber(ReturnsNothing):
+    def fit(self, train, *, generator):
+        super().fit(train, generator=generator)
+        return 0.5
+
+
+class NeverYields(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        try:
+            while True:
+                self.epoch += 1
+        except Exception:  # noqa: BLE001 - does not stop the clock
+            yield {}
+
+
+class NeverEnds(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        while True:
+            self._step(train, generator)
+            self.epoch += 1
+            yield {"deviation": float(self.deviation.mean())}
+
+
+class NeverEndsUnannounced(NeverEnds):
+    def __init__(self, event_shape, **hyperparameters):
+        super().__init__(event_shape, **hyperparameters)
+        del self.total_epochs
+
+
+class AnnouncesNoNumber(PixelwiseGaussian):
+    def __init__(self, event_shape, **hyperparameters):
+        super().__init__(event_shape, **hyperparameters)
+        self.total_epochs = "three"
+
+    def fit(self, train, *, generator):
+        while self.epoch < 3:
+            self._step(train, generator)
+            self.epoch += 1
+            yield {}
+
+
+class Slow(PixelwiseGaussian):
+    """No fault: only too slow to be followed to its end."""
+
+    def __init__(self, event_shape, *, device="cpu"):
+        super().__init__(event_shape, epochs=1000, seconds=0.02)
+
+
 class Diverges(PixelwiseGaussian):
     def fit(self, train, *, generator):
         for metrics in super().fit(train, generator=generator):
-            yield metrics if self.epoch < 2 else {"loss": float("nan")}
+            if self.epoch >= 2:
+                self.mean = torch.full(self.event_shape, float("nan"))
+            yield {**metrics, "loss": float(self.mean.sum())}
 
 
 class RaisesInFit(PixelwiseGaussian):
@@ -126,6 +187,11 @@ class DoublePrecision(PixelwiseGaussian):
 class ReturnsArrays(PixelwiseGaussian):
     def sample(self, n, *, generator):
         return super().sample(n, generator=generator).numpy()
+
+
+class HalfPrecision(PixelwiseGaussian):
+    def sample(self, n, *, generator):
+        return super().sample(n, generator=generator).bfloat16()
 
 
 class CarriesGradients(PixelwiseGaussian):
@@ -205,3 +271,125 @@ class ForgetsItsVelocity(PixelwiseGaussian):
 class KeepsObjects(PixelwiseGaussian):
     def state_dict(self):
         return {**super().state_dict(), "made by": type(self)}
+
+
+class KeepsNumpyScalars(PixelwiseGaussian):
+    def state_dict(self):
+        return {**super().state_dict(), "optimiser": {"lr": np.float64(0.1), "steps": [np.int64(3)]}}
+
+
+class ReturnsNoState(PixelwiseGaussian):
+    def state_dict(self):
+        return None
+
+
+class ForgetsItsEpoch(PixelwiseGaussian):
+    """Of one epoch, as `training_can_be_interrupted` has nothing to say of."""
+
+    def __init__(self, event_shape, *, device="cpu"):
+        super().__init__(event_shape, epochs=1)
+
+    def state_dict(self):
+        return {**super().state_dict(), "epoch": 0}
+
+
+class TrainsTheLoadedState(PixelwiseGaussian):
+    def _step(self, train, generator):
+        mean = self.mean
+        super()._step(train, generator)
+        self.mean = mean.copy_(self.mean)
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.mean = state["moments"][0]
+
+
+class NeedsTraining(PixelwiseGaussian):
+    def _step(self, train, generator):
+        super()._step(train, generator)
+        self.noise = 1.0
+
+    def sample(self, n, *, generator):
+        return super().sample(n, generator=generator) * self.noise
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        self.noise = 1.0
+
+
+class SaysThatItNeedsTraining(NeedsTraining):
+    """No fault."""
+
+    def sample(self, n, *, generator):
+        if not self.epoch:
+            raise ValueError("train me first: call fit")
+        return super().sample(n, generator=generator)
+
+
+class IsUndefinedBeforeTraining(PixelwiseGaussian):
+    def __init__(self, event_shape, **hyperparameters):
+        super().__init__(event_shape, **hyperparameters)
+        self.mean = torch.full(self.event_shape, float("nan"))
+
+    def _step(self, train, generator):
+        if not self.epoch:
+            self.mean = torch.full(self.event_shape, 0.5)
+        super()._step(train, generator)
+
+
+class DiffersBeforeTraining(IsUndefinedBeforeTraining):
+    made = itertools.count()
+
+    def __init__(self, event_shape, **hyperparameters):
+        super().__init__(event_shape, **hyperparameters)
+        self.mean = torch.full(self.event_shape, 1e-3 * next(self.made))  # as `torch.empty` may
+
+
+class DrawsInItsConstructor(PixelwiseGaussian):
+    def __init__(self, event_shape, **hyperparameters):
+        super().__init__(event_shape, **hyperparameters)
+        torch.nn.Linear(2, 2)
+
+
+class DrawsInStateDict(PixelwiseGaussian):
+    def state_dict(self):
+        np.random.rand()  # noqa: NPY002 - this is the fault
+        return super().state_dict()
+
+
+class LoadsAtRandom(PixelwiseGaussian):
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        torch.rand(())
+
+
+class LoadsWhatIsGlobal(PixelwiseGaussian):
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        with torch.random.fork_rng():
+            self.deviation = self.deviation + 1e-9 * torch.rand(())
+            self.velocity = self.velocity + 1e-9 * torch.rand(())
+
+
+class DefaultsToDouble(PixelwiseGaussian):
+    def _step(self, train, generator):
+        super()._step(train, generator)
+        torch.set_default_dtype(torch.float64)
+
+
+class SetsThreads(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        yield from super().fit(train, generator=generator)
+
+
+class LeavesGradientsOff(PixelwiseGaussian):
+    def sample(self, n, *, generator):
+        torch.set_grad_enabled(False)
+        return super().sample(n, generator=generator)
+
+
+class MovesAway(PixelwiseGaussian):
+    def load_state_dict(self, state):
+        os.chdir(os.pardir)
+        super().load_state_dict(state)

@@ -74,6 +74,30 @@ def test_a_split_refuses_a_broken_array(role, broken, said):
 
 
 @pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (np.zeros(3, np.int32), r"one int64 label for each of 3 examples, found int32 \(3,\)"),
+        (np.zeros(2, np.int64), r"found int64 \(2,\)"),
+        (np.zeros((3, 1), np.int64), r"found int64 \(3, 1\)"),
+        ([0, 0, 0], "found list"),
+    ],
+)
+@pytest.mark.parametrize("role", ["train", "valid", "test"])
+def test_a_split_refuses_broken_labels(role, broken, said):
+    with pytest.raises(DataError, match=f"standard.{role}_labels: .*{said}"):
+        Split("standard", _images(), _images(), _images(), **{f"{role}_labels": broken})
+
+
+def test_labels_have_checksums_of_their_own():
+    labels = np.array([3, 1, 4], np.int64)
+    plain = Split("standard", _images(), _images(), _images())
+    labelled = Split("standard", _images(), _images(), _images(), valid_labels=labels)
+    assert [labelled.labels_checksum(role) for role in ("train", "test")] == ["", ""]
+    assert labelled.labels_checksum("valid") == content_checksum(labels)
+    assert labelled.valid_checksum == plain.valid_checksum
+
+
+@pytest.mark.parametrize(
     ("fill", "said"), [(np.nan, "finite"), (np.inf, "finite"), (-np.inf, "finite"), (1.01, r"1\.01"), (-0.5, r"-0\.5")]
 )
 @pytest.mark.parametrize("role", ["train", "valid", "test"])

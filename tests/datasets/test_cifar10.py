@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
+import tarfile
 
 import numpy as np
 import pytest
 
 from ganbench.datasets.base import content_checksum
-from ganbench.datasets.cifar10 import global_contrast_normalise, load
-from ganbench.errors import DataError
+from ganbench.datasets.cifar10 import _MD5, global_contrast_normalise, load
+from ganbench.errors import DataError, MissingDataError
 
 _NAMES = ("data_batch_1", "data_batch_2", "test_batch")
 
 
 def _python2_pickle(data: np.ndarray) -> bytes:
     """A batch as Python 2 wrote it: byte strings as keys, and 0 and 1 for the flags of the dtype."""
-    content = pickle.dumps({b"data": data, b"labels": [0] * len(data)}, protocol=2)
+    content = pickle.dumps({b"data": data, b"labels": [int(row[0]) % 10 for row in data]}, protocol=2)
     flags, as_integers = b"\x89\x88\x87", b"K\x00K\x01\x87"
     assert content.count(flags) == 1
     return content.replace(flags, as_integers)
@@ -62,6 +64,72 @@ def test_round_trip(tmp_path, batches, write):
     np.testing.assert_allclose(split.test, _normalised(batches["test_batch"]), rtol=2**-23, atol=1e-12)
     assert (data.event_shape, data.value_range, split.name) == ((3, 32, 32), (-55.0, 55.0), "standard")
     assert data.checksum == content_checksum(train.reshape(-1, 3, 32, 32), batches["test_batch"].reshape(-1, 3, 32, 32))
+    assert split.train_labels.tolist() == (train[:6, 0] % 10).tolist()
+    assert split.valid_labels.tolist() == (train[6:, 0] % 10).tolist()
+    assert split.test_labels.tolist() == (batches["test_batch"][:, 0] % 10).tolist()
+
+
+def _pack(folder, leave_out: str = "") -> bytes:
+    """The batches as the archive has them, with a file that no one asks for."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name in ("batches.meta", *reversed(_NAMES)):
+            content = (folder / name).read_bytes() if name in _NAMES else b"names"
+            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            member.size = len(content)
+            if name != leave_out:
+                archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def test_a_bare_folder_and_the_archive_are_the_same_data(tmp_path, batches, write):
+    md5 = write(batches)
+    folder = tmp_path / "cifar-10-batches-py"
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "cifar-10-python.tar.gz").write_bytes(_pack(folder))
+    first, *others = (load(root, md5=md5, n_train=6) for root in (tmp_path, folder, tmp_path / "packed"))
+    for other in others:
+        assert other.checksum == first.checksum
+        assert other.splits[0].valid_checksum == first.splits[0].valid_checksum
+        assert other.splits[0].labels_checksum("train") == first.splits[0].labels_checksum("train")
+    assert [path.name for path in (tmp_path / "packed").iterdir()] == ["cifar-10-python.tar.gz"]
+
+
+def test_a_damaged_archive_is_refused(tmp_path, batches, write, monkeypatch):
+    md5 = write(batches)
+    folder = tmp_path / "cifar-10-batches-py"
+    (tmp_path / "packed").mkdir()
+    path = tmp_path / "packed" / "cifar-10-python.tar.gz"
+    whole = _pack(folder)
+    for content in (b"", b"no archive", whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"{path} (cannot be unpacked|lacks).*--download"):
+            load(path.parent, md5=md5)
+    path.write_bytes(_pack(folder, leave_out="test_batch"))
+    with pytest.raises(DataError, match=f"{path} lacks test_batch"):
+        load(path.parent, md5=md5)
+    path.write_bytes(whole)
+    monkeypatch.setattr(pickle, "loads", lambda *a, **k: pytest.fail("unpickled"))
+    with pytest.raises(DataError, match=r"data_batch_2 .* is not the known file"):
+        load(path.parent, md5=md5 | {"data_batch_2": "0" * 32})
+
+
+def test_a_download_is_read(tmp_path, batches, write, served, monkeypatch):
+    md5 = write(batches)
+    content = _pack(tmp_path / "cifar-10-batches-py")
+    (served[0] / "c.tar.gz").write_bytes(content)
+    monkeypatch.setattr("ganbench.datasets.cifar10._URL", f"{served[1]}c.tar.gz")
+    monkeypatch.setattr("ganbench.datasets.cifar10._ARCHIVE_MD5", hashlib.md5(content).hexdigest())
+    data = load(tmp_path / "new", download=True, md5=md5, n_train=6)
+    assert data.checksum == load(tmp_path, md5=md5, n_train=6).checksum
+
+
+def test_a_batch_that_is_missing_is_named(tmp_path, batches, write):
+    md5 = write(batches)
+    path = tmp_path / "cifar-10-batches-py" / "data_batch_2"
+    path.unlink()
+    with pytest.raises(MissingDataError, match=f"missing: looked for {path}, {tmp_path}/data_batch_2"):
+        load(tmp_path, md5=md5)
 
 
 def test_normalised_images_have_mean_zero_and_norm_55(random_levels):
@@ -86,7 +154,7 @@ def test_a_batch_is_not_unpickled_before_its_md5_is_known(tmp_path, batches, wri
     write(batches)
     monkeypatch.setattr(pickle, "loads", lambda *a, **k: pytest.fail("unpickled"))
     with pytest.raises(DataError, match="expected md5 c99cafc152244af753f735de768cd75f, found"):
-        load(tmp_path)
+        load(tmp_path, md5={name: _MD5[name] for name in _NAMES})
 
 
 def test_a_truncated_batch_is_refused(tmp_path, batches, write):
@@ -104,13 +172,14 @@ def test_rows_of_another_length_are_refused(tmp_path, batches, write):
 
 
 def test_present_batches_are_not_downloaded_again(tmp_path, batches, write, monkeypatch):
-    monkeypatch.setattr("torchvision.datasets.CIFAR10", lambda *a, **k: pytest.fail("downloaded"))
+    monkeypatch.setattr("pooch.retrieve", lambda *a, **k: pytest.fail("downloaded"))
     assert load(tmp_path, download=True, md5=write(batches), n_train=6).name == "cifar10"
 
 
 def test_the_known_files_are_those_of_torchvision():
     from torchvision.datasets import CIFAR10
 
-    from ganbench.datasets.cifar10 import _MD5
+    from ganbench.datasets.cifar10 import _ARCHIVE, _ARCHIVE_MD5, _URL
 
+    assert (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5) == (_URL, _ARCHIVE, _ARCHIVE_MD5)
     assert list(_MD5.items()) == [tuple(pair) for pair in CIFAR10.train_list + CIFAR10.test_list]

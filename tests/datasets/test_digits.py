@@ -38,6 +38,15 @@ def test_folds_are_stratified_by_digit(digits):
     assert (counts.max(0) - counts.min(0) <= 1).all()
 
 
+def test_labels_are_the_digits(digits):
+    source = load_digits()
+    label = {(x / 16).astype(np.float32).tobytes(): y for x, y in zip(source.images, source.target, strict=True)}
+    for split in digits.splits:
+        for role in ("train", "valid", "test"):
+            expected = [label[image.tobytes()] for image in getattr(split, role)]
+            assert getattr(split, f"{role}_labels").tolist() == expected
+
+
 def test_checksums_stay_what_they_were(digits):
     # Records carry these: another value means that old records are no longer comparable.
     assert digits.checksum.startswith("cbdf2a0b2dba")

@@ -6,6 +6,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import torch
 
 from ganbench.datasets import load_dataset, read_array_file
 from ganbench.errors import DataError
@@ -70,10 +71,10 @@ def test_the_name_of_a_single_array_and_of_the_file_do_not_enter_the_checksum(sa
         (np.full((20, 2), 200, np.int64), "found int64"),
         (np.ones((20, 2), bool), "found bool"),
         (np.ones((20, 2), np.uint8), "0 and 1 only"),
-        (np.zeros(20), r"found shape \(16,\)"),
+        (np.zeros(20), r"found shape \(20,\)"),
         (np.zeros((20, 0)), "at least one example"),
         (np.zeros((9, 2)), "at least 10 examples, found 9"),
-        (np.array(0.5), "found 0"),
+        (np.array(0.5), r"found shape \(\)"),
     ],
 )
 def test_what_is_no_set_of_images_is_refused(save, array, said):
@@ -81,12 +82,82 @@ def test_what_is_no_set_of_images_is_refused(save, array, said):
         load_dataset(save(array))
 
 
-def test_other_names_are_refused_with_the_ones_found(save):
+def test_arrays_that_could_be_anything_are_refused_with_the_names_to_give(save):
     images = np.zeros((20, 2))
-    with pytest.raises(DataError, match=r"train, valid and test, or one single array; found \['test', 'train'\]"):
+    named = "train, valid and test .and train_labels.*'images' .and its labels 'labels'"
+    with pytest.raises(DataError, match=rf"mine.npz: which arrays are the images.*{named}.*test \(20, 2\), train \(20"):
         load_dataset(save(train=images, test=images))
+    with pytest.raises(DataError, match=r"which array holds the labels\? Name it 'labels'; found i \(20,\), j \(20,\)"):
+        load_dataset(save(x=images, i=np.zeros(20, int), j=np.zeros(20, int)))
     with pytest.raises(DataError, match="different shapes"):
         load_dataset(save(train=images, valid=images, test=np.zeros((20, 3))))
+
+
+@pytest.fixture
+def labelled() -> tuple[np.ndarray, np.ndarray]:
+    """Images that tell their label: 0, 1, 2, ..."""
+    return (np.arange(20) / 20).astype(np.float32)[:, None], np.arange(20, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("names", "others"),
+    [
+        (("images", "labels"), {}),
+        (("x", "y"), {}),
+        (("arr_0", "labels"), {}),
+        (("images", "labels"), {"features": np.zeros((20, 9)), "ids": np.arange(20)}),
+        (("x", "y"), {"edges": np.arange(7)}),
+        (("images", "y"), {"features": np.zeros((20, 9)), "weights": np.zeros(20)}),
+        (("x", "labels"), {"ids": np.arange(20), "scale": np.float32(3), "edges": np.arange(7)}),
+    ],
+)
+def test_labels_beside_the_images(save, labelled, names, others):
+    data = load_dataset(save(**others, **dict(zip(names, labelled, strict=True))))
+    (split,) = data.splits
+    for role in ("train", "valid", "test"):
+        expected = np.rint(getattr(split, role)[:, 0] * 20).astype(int).tolist()
+        assert getattr(split, f"{role}_labels").tolist() == expected
+    assert data.checksum == load_dataset(save(labelled[0])).checksum
+    assert all(name in data.notes for name in others)
+    assert ("Not read" in data.notes) == bool(others)
+
+
+def test_labels_of_the_parts(save, labelled):
+    images, labels = labelled
+    arrays = {"train": images[:9], "valid": images[9:12], "test": images[12:], "train_labels": labels[:9]}
+    data = load_dataset(save(**arrays, test_labels=labels[12:], more=images))
+    (split,) = data.splits
+    assert split.train_labels.tolist() == list(range(9))
+    assert split.valid_labels is None
+    assert split.test_labels.tolist() == list(range(12, 20))
+    assert data.notes == "Not read: more."
+    with pytest.raises(DataError, match=r"mine.npz, train_labels: expected one label for each of 9.*\(8,\)"):
+        load_dataset(save(**arrays | {"train_labels": labels[:8]}))
+
+
+def test_labels_that_do_not_fit_are_refused(save, labelled):
+    with pytest.raises(DataError, match=r"labels: expected one label for each of 20 examples, found shape \(19,\)"):
+        load_dataset(save(images=labelled[0], labels=labelled[1][:-1]))
+    for labels in (np.array(["cat"] * 20), np.array(["cat"] * 20, object)):
+        with pytest.raises(DataError, match=r"array 'labels': expected real numbers.*numpy.unique"):
+            load_dataset(save(images=labelled[0], labels=labels))
+
+
+def test_what_is_no_array_of_numbers_is_read_over(save, labelled):
+    path = save(x=labelled[0], names=np.array(["cat"] * 20), notes=np.array([{}, None]), when=np.zeros(2, "M8[s]"))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("README.txt", "These are images.")
+        archive.writestr("__MACOSX/._x.npy", b"\x00\x05\x16\x07 a note of the Finder")
+        archive.writestr("folder/", b"")
+    assert list(read_array_file(path)) == ["x"]
+    assert load_dataset(path).checksum == load_dataset(save(labelled[0])).checksum
+
+
+def test_a_name_that_stands_for_numbers_is_not_read_over(save, labelled):
+    path = save(x=labelled[0], samples=np.array([{}, None]))
+    assert list(read_array_file(path)) == ["x"]
+    with pytest.raises(DataError, match="array 'samples': expected real numbers, found dtype object"):
+        read_array_file(path, needed=["samples"])
 
 
 def test_read_array_file_gives_what_is_stored(save, random_levels):
@@ -96,6 +167,23 @@ def test_read_array_file_gives_what_is_stored(save, random_levels):
     assert sorted(found) == ["a", "b"]
     assert np.array_equal(found["a"], array)
     assert found["b"].dtype == np.float16
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz"])
+def test_numbers_of_every_kind_are_read_as_numbers(tmp_path, rng, suffix):
+    truth = torch.tensor(rng.random((20, 3), np.float32)).bfloat16()
+    values = truth.double().numpy()
+    # NumPy's format has no name for bfloat16: packages that have it write two bytes without a type.
+    stored = {"V2": truth.view(torch.int16).numpy().view("V2"), ">f4": None, ">f8": None, "g": None, ">g": None}
+    for dtype, array in stored.items():
+        array = values.astype(dtype) if array is None else array
+        path = tmp_path / f"x.{suffix}"
+        np.save(path, array) if suffix == "npy" else np.savez(path, x=array)
+        (found,) = read_array_file(path).values()
+        assert found.dtype.isnative
+        assert found.dtype.itemsize <= 8
+        assert np.array_equal(found, values)
+        torch.from_numpy(found)
 
 
 @pytest.mark.parametrize(
@@ -109,8 +197,10 @@ def test_read_array_file_gives_what_is_stored(save, random_levels):
     ],
 )
 def test_content_that_is_no_number_is_refused(save, array):
-    with pytest.raises(DataError, match=r"mine.npz, array 'x': expected real numbers, found dtype"):
+    with pytest.raises(DataError, match=r"mine.npz holds no arrays of real numbers; found 'x': dtype"):
         read_array_file(save(x=array))
+    with pytest.raises(DataError, match=r"mine.npy holds no arrays of real numbers; found 'arr_0': dtype"):
+        read_array_file(save(array))
 
 
 def test_object_arrays_are_refused_and_not_unpickled(save):
@@ -134,11 +224,14 @@ def test_missing_empty_and_misnamed_files_are_refused(tmp_path):
     (tmp_path / "folder.npz").mkdir()
     with pytest.raises(DataError, match="No such file"):
         read_array_file(tmp_path / "folder.npz")
+    for path in ("~nobody-of-this-name/x.npy", f"{'x' * 300}.npy"):
+        with pytest.raises(DataError, match="No such file"):
+            load_dataset(path)
     with pytest.raises(DataError, match=r"ends in \.npy or \.npz"):
         read_array_file(tmp_path / "x.pt")
     with zipfile.ZipFile(tmp_path / "empty.npz", "w"):
         pass
-    with pytest.raises(DataError, match="holds no arrays"):
+    with pytest.raises(DataError, match="holds no arrays of real numbers; found nothing"):
         read_array_file(tmp_path / "empty.npz")
 
 

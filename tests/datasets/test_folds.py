@@ -56,10 +56,20 @@ def test_folds_rotate_and_are_disjoint(numbered, labels):
 
 def test_shared_train_is_one_array_and_the_rest_rotates(numbered, labels):
     train = np.full((3, 1), 1000, np.float32)
-    splits = shared_train_splits(train, numbered, labels)
-    assert all(s.train is train for s in splits)
+    splits = shared_train_splits(train, None, numbered, labels)
+    assert all(s.train is train and s.train_labels is None for s in splits)
     assert sorted(row for s in splits for row in _rows(s.test)) == list(range(len(labels)))
     assert all(np.array_equal(splits[k].valid, splits[(k + 1) % 5].test) for k in range(5))
+
+
+def test_labels_go_with_their_examples(numbered, labels):
+    train = numbered + 1000
+    own, shared = stratified_splits(numbered, labels), shared_train_splits(train, labels, numbered, labels)
+    for split in own + shared:
+        for role in ("train", "valid", "test"):
+            rows = np.array(_rows(getattr(split, role))) % 1000
+            assert np.array_equal(getattr(split, f"{role}_labels"), labels[rows])
+    assert len({id(s.train_labels) for s in shared}) == 1
 
 
 def test_too_few_of_a_label_is_an_error_that_counts_them():

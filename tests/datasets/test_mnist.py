@@ -11,14 +11,21 @@ import pytest
 
 from ganbench.datasets import load_dataset
 from ganbench.datasets.base import content_checksum
-from ganbench.datasets.mnist import load, read_idx_images
+from ganbench.datasets.mnist import load, read_idx_images, read_idx_labels
 from ganbench.errors import DataError
 
 _NAMES = ("train-images-idx3-ubyte", "t10k-images-idx3-ubyte")
+_LABELS = ("train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte")
 
 
-def _idx(images: np.ndarray) -> bytes:
-    return struct.pack(">4I", 2051, *images.shape) + images.tobytes()
+def _idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">{1 + array.ndim}I", 2048 + array.ndim, *array.shape) + array.tobytes()
+
+
+def _write(folder, arrays):
+    folder.mkdir(parents=True)
+    for name, array in arrays.items():
+        (folder / name).write_bytes(_idx(array))
 
 
 @pytest.fixture
@@ -27,15 +34,18 @@ def images(random_levels) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def md5(images) -> dict[str, str]:
-    return {name: hashlib.md5(_idx(array)).hexdigest() for name, array in images.items()}
+def labels(rng) -> dict[str, np.ndarray]:
+    return {_LABELS[0]: rng.permutation(12).astype(np.uint8), _LABELS[1]: np.array([7, 0, 9], np.uint8)}
+
+
+@pytest.fixture
+def md5(images, labels) -> dict[str, str]:
+    return {name: hashlib.md5(_idx(array)).hexdigest() for name, array in (images | labels).items()}
 
 
 @pytest.fixture
 def root(tmp_path, images):
-    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
-    for name, array in images.items():
-        (tmp_path / "MNIST" / "raw" / name).write_bytes(_idx(array))
+    _write(tmp_path / "MNIST" / "raw", images)
     return tmp_path
 
 
@@ -48,6 +58,43 @@ def test_round_trip(root, images, md5):
     np.testing.assert_allclose(split.test, images[_NAMES[1]] / 255, rtol=1e-7)
     assert (data.event_shape, split.name) == ((4, 5), "standard")
     assert data.checksum == content_checksum(*images.values())
+
+
+def test_labels_are_read_where_they_are_and_change_no_checksum(root, images, labels, md5):
+    (without,) = load(root, md5=md5, n_train=10).splits
+    assert (without.train_labels, without.valid_labels, without.test_labels) == (None, None, None)
+    for name, array in labels.items():
+        (root / "MNIST" / "raw" / name).write_bytes(_idx(array))
+    data = load(root, md5=md5, n_train=10)
+    (split,) = data.splits
+    assert split.train_labels.tolist() == labels[_LABELS[0]][:10].tolist()
+    assert split.valid_labels.tolist() == labels[_LABELS[0]][10:].tolist()
+    assert split.test_labels.tolist() == [7, 0, 9]
+    assert data.checksum == content_checksum(*images.values())
+    assert split.train_checksum == without.train_checksum
+
+
+@pytest.mark.parametrize("folder", ["MNIST/raw", "raw", "."])
+@pytest.mark.parametrize("packed", [False, True])
+def test_the_folder_may_be_given_itself_and_files_may_lie_bare(tmp_path, images, labels, md5, folder, packed):
+    _write(tmp_path / "data" / folder, images | labels)
+    if packed:
+        for path in list((tmp_path / "data" / folder).iterdir()):
+            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+            path.unlink()
+    data = load(tmp_path / "data", md5=md5, n_train=10)
+    assert data.checksum == content_checksum(*images.values())
+    assert data.splits[0].test_labels.tolist() == [7, 0, 9]
+
+
+def test_damaged_labels_are_refused(root, labels, md5):
+    path = root / "MNIST" / "raw" / _LABELS[1]
+    path.write_bytes(_idx(labels[_LABELS[1]])[:-1])
+    with pytest.raises(DataError, match=f"{path} is truncated or damaged: expected 11 bytes, found 10"):
+        load(root, md5=md5)
+    path.write_bytes(_idx(labels[_LABELS[1]][::-1]))
+    with pytest.raises(DataError, match=f"{path} is not the known file: expected md5.*--download"):
+        load(root, md5=md5)
 
 
 def test_compressed_files_are_the_same_data(root, md5):
@@ -86,6 +133,8 @@ def test_bytes_beyond_the_end_and_a_file_of_labels_are_refused(random_levels):
         read_idx_images(_idx(random_levels(5, 2, 2)) + b"\0", "x")
     with pytest.raises(DataError, match="expected magic 2051, found 2049"):
         read_idx_images(struct.pack(">4I", 2049, 1, 1, 1) + b"\0", "x")
+    with pytest.raises(DataError, match="IDX file of labels: expected magic 2049, found 2051"):
+        read_idx_labels(_idx(random_levels(5, 2, 2)), "x")
 
 
 @pytest.mark.parametrize("damage", [lambda packed: packed[:-9], lambda packed: b"no gzip", lambda packed: b""])
@@ -99,19 +148,31 @@ def test_a_damaged_archive_is_a_data_error(root, md5, damage):
 
 
 def test_present_files_are_not_downloaded_again(root, md5, monkeypatch):
-    monkeypatch.setattr("torchvision.datasets.MNIST", lambda *a, **k: pytest.fail("downloaded"))
+    monkeypatch.setattr("pooch.retrieve", lambda *a, **k: pytest.fail("downloaded"))
     assert load(root, download=True, md5=md5, n_train=10).name == "mnist"
 
 
-def test_a_download_writes_what_is_then_read(tmp_path, images, md5, monkeypatch):
-    def fetch(root, download):
-        folder = tmp_path / "MNIST" / "raw"
-        folder.mkdir(parents=True)
-        for name, array in images.items():
-            (folder / name).write_bytes(_idx(array))
+def test_a_download_fetches_the_four_files_and_they_are_then_read(tmp_path, served, images, labels, md5, monkeypatch):
+    folder, address = served
+    packed = {name: gzip.compress(_idx(array)) for name, array in (images | labels).items()}
+    for name, content in packed.items():
+        (folder / f"{name}.gz").write_bytes(content)
+    monkeypatch.setattr("ganbench.datasets.mnist._MIRRORS", (f"{address}absent/", address))
+    known = {name: hashlib.md5(content).hexdigest() for name, content in packed.items()}
+    monkeypatch.setattr("ganbench.datasets.mnist._PACKED_MD5", known)
+    data = load(tmp_path, download=True, md5=md5, n_train=10)
+    assert data.checksum == content_checksum(*images.values())
+    assert data.splits[0].test_labels.tolist() == [7, 0, 9]
+    assert sorted(path.name for path in (tmp_path / "MNIST" / "raw").iterdir()) == sorted(f"{n}.gz" for n in packed)
 
-    monkeypatch.setattr("torchvision.datasets.MNIST", fetch)
-    assert load(tmp_path, download=True, md5=md5, n_train=10).checksum == content_checksum(*images.values())
+
+def test_the_known_files_and_mirrors_are_those_of_torchvision():
+    from torchvision.datasets import MNIST
+
+    from ganbench.datasets.mnist import _MIRRORS, _PACKED_MD5
+
+    assert {f"{name}.gz": known for name, known in _PACKED_MD5.items()} == dict(MNIST.resources)
+    assert list(_MIRRORS) == MNIST.mirrors
 
 
 @pytest.mark.real_data
@@ -121,9 +182,12 @@ def test_real_mnist_is_the_array_torchvision_reads(real_root):
     data = load_dataset("mnist", real_root)
     (split,) = data.splits
     assert (len(split.train), len(split.valid), len(split.test)) == (50_000, 10_000, 10_000)
-    train = MNIST(str(real_root), train=True).data.numpy()
-    test = MNIST(str(real_root), train=False).data.numpy()
+    source, test_source = (MNIST(str(real_root), train=part) for part in (True, False))
+    train, test = source.data.numpy(), test_source.data.numpy()
+    assert np.array_equal(np.concatenate([split.train_labels, split.valid_labels]), source.targets)
+    assert np.array_equal(split.test_labels, test_source.targets)
     np.testing.assert_array_equal(np.rint(split.train * 255), train[:50_000])
     np.testing.assert_array_equal(np.rint(split.valid * 255), train[50_000:])
     np.testing.assert_array_equal(np.rint(split.test * 255), test)
     assert data.checksum == content_checksum(train, test)
+    assert load(real_root / "MNIST" / "raw").checksum == data.checksum

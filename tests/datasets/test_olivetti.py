@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
+import zlib
 
 import joblib
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from ganbench.datasets import load_dataset
+from ganbench.datasets.olivetti import load
 from ganbench.errors import DataError
 
 _PERSONS = np.repeat(np.arange(40, dtype=np.uint8), 10)
@@ -24,20 +28,94 @@ def levels(rng) -> np.ndarray:
 
 def _write_cache(root, levels):
     # scikit-learn stores the images transposed, as MATLAB has them, one a row.
-    joblib.dump(levels.transpose(0, 2, 1).reshape(400, 4096), root / "olivetti_py3.pkz", compress=1)
+    root.mkdir(exist_ok=True)
+    joblib.dump(_rows(levels), root / "olivetti_py3.pkz", compress=6)
 
 
-def test_both_sources_give_the_same_data(tmp_path, levels):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    np.savez(tmp_path / "a" / "olivetti.npz", images=levels, labels=_PERSONS)
-    _write_cache(tmp_path / "b", levels)
-    archive, cache = (load_dataset("olivetti", tmp_path / name) for name in "ab")
-    assert archive.checksum == cache.checksum
-    for a, b in zip(archive.splits, cache.splits, strict=True):
-        assert np.array_equal(a.train, b.train)
-        assert np.array_equal(a.valid, b.valid)
-        assert np.array_equal(a.test, b.test)
+def _rows(levels):
+    return levels.transpose(0, 2, 1).reshape(400, 4096)
+
+
+def _write_matlab(path, levels, offset=0) -> str:
+    savemat(path, {"faces": _rows(levels).T + np.uint8(offset)})
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_all_sources_give_the_same_data(tmp_path, levels):
+    for name in ("archive", "matlab"):
+        (tmp_path / name).mkdir()
+    np.savez(tmp_path / "archive" / "olivetti.npz", images=levels, labels=_PERSONS)
+    sha256 = _write_matlab(tmp_path / "matlab" / "olivettifaces.mat", levels, offset=3)
+    _write_cache(tmp_path / "cache", levels)
+    archive, *others = (load(tmp_path / name, sha256=sha256) for name in ("archive", "matlab", "cache"))
+    for other in others:
+        assert other.checksum == archive.checksum
+        for a, b in zip(archive.splits, other.splits, strict=True):
+            for part in ("train", "valid", "test", "train_labels", "valid_labels", "test_labels"):
+                assert np.array_equal(getattr(a, part), getattr(b, part))
+
+
+@pytest.mark.parametrize("chosen", ["variable", "home"])
+def test_the_cache_of_scikit_learn_is_found_where_it_lies_and_read_as_it_reads_it(
+    tmp_path, levels, monkeypatch, chosen
+):
+    from sklearn.datasets import fetch_olivetti_faces
+
+    folder = tmp_path / ("scikit_learn_data" if chosen == "home" else "elsewhere")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("SCIKIT_LEARN_DATA")
+    if chosen == "variable":
+        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(folder))
+    _write_cache(folder, levels)
+    faces = fetch_olivetti_faces(download_if_missing=False)
+    with monkeypatch.context() as patch:
+        for name in ("joblib.load", "pickle.load", "pickle.loads"):
+            patch.setattr(name, lambda *a, **k: pytest.fail("unpickled"))
+        data = load_dataset("olivetti", tmp_path / "data")
+    person = {np.rint(x * 242).astype(np.uint8).tobytes(): y for x, y in zip(faces.images, faces.target, strict=True)}
+    for split in data.splits:
+        for role in ("train", "valid", "test"):
+            found = [person[np.rint(image * 255).astype(np.uint8).tobytes()] for image in getattr(split, role)]
+            assert getattr(split, f"{role}_labels").tolist() == found
+
+
+def test_a_download_is_read(tmp_path, levels, served, monkeypatch):
+    sha256 = _write_matlab(served[0] / "5976027", levels)
+    monkeypatch.setattr("ganbench.datasets.olivetti._URL", f"{served[1]}5976027")
+    assert len(load(tmp_path, download=True, sha256=sha256).splits) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["olivettifaces.mat"]
+    monkeypatch.setattr("pooch.retrieve", lambda *a, **k: pytest.fail("downloaded"))
+    assert load(tmp_path, download=True, sha256=sha256).name == "olivetti"
+
+
+def test_the_known_file_is_that_of_scikit_learn(tmp_path, levels):
+    from sklearn.datasets._olivetti_faces import FACES
+
+    from ganbench.datasets import olivetti
+
+    assert (FACES.filename, FACES.url, FACES.checksum) == (olivetti._MATLAB, olivetti._URL, olivetti._SHA256)
+    found = _write_matlab(tmp_path / "olivettifaces.mat", levels)
+    with pytest.raises(DataError, match=f"not the known file: expected sha256 {FACES.checksum}, found {found}"):
+        load_dataset("olivetti", tmp_path)
+
+
+class _Foreign:
+    """Unpickling it ends the test."""
+
+    def __reduce__(self):
+        return pytest.fail, ("foreign code ran",)
+
+
+def test_foreign_code_in_a_cache_is_not_run(tmp_path, levels):
+    header = pickle.dumps([_Foreign(), "NumpyArrayWrapper", "u1"])[:-1]
+    (tmp_path / "olivetti_py3.pkz").write_bytes(zlib.compress(header + _rows(levels).tobytes() + b"."))
+    assert load_dataset("olivetti", tmp_path).name == "olivetti"
+    (tmp_path / "olivetti_py3.pkz").write_bytes(zlib.compress(pickle.dumps(_Foreign())))
+    with pytest.raises(DataError, match="not scikit-learn's cache of the faces"):
+        load_dataset("olivetti", tmp_path)
+    (tmp_path / "olivetti_py3.pkz").write_bytes(zlib.compress(pickle.dumps(("u1", _rows(levels).tobytes()))))
+    with pytest.raises(DataError, match="not scikit-learn's cache of the faces"):
+        load_dataset("olivetti", tmp_path)
 
 
 def test_folds_have_two_images_of_every_person(tmp_path, levels):

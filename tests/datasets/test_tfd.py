@@ -50,6 +50,9 @@ def test_round_trip(write, fields):
         np.testing.assert_allclose(split.valid, images[folds[:, k] == 2], rtol=1e-7)
         np.testing.assert_allclose(split.test, images[folds[:, k] == 3], rtol=1e-7)
         assert split.train is data.splits[0].train
+        assert split.train_labels is None
+        assert split.valid_labels.tolist() == fields["labs_ex"][folds[:, k] == 2, 0].tolist()
+        assert split.test_labels.tolist() == fields["labs_ex"][folds[:, k] == 3, 0].tolist()
 
 
 def test_an_image_keeps_its_orientation(write, fields):
@@ -90,6 +93,8 @@ def test_unlabelled_images_that_differ_between_folds_are_refused(write, fields):
     ("change", "said"),
     [
         ({"folds": None}, r"lacks the fields \['folds'\].*images"),
+        ({"labs_ex": np.ones((25, 1))}, r"field 'labs_ex': expected one label for each of 26 examples.*\(25, 1\)"),
+        ({"labs_ex": np.full((26, 1), 0.5)}, "field 'labs_ex': expected whole numbers"),
         ({"labs_id": None}, r"lacks the fields \['labs_id'\]"),
         ({"folds": np.full((26, 5), 4, np.uint8)}, r"codes 0 to 3, found \[4\]"),
         ({"folds": np.zeros((26, 4), np.uint8)}, r"expected shape \(26, 5\).*found \(26, 4\)"),

@@ -2,24 +2,35 @@ from __future__ import annotations
 
 import pytest
 import torch
-from ganbench_models.chains import ChainSettings, run_chains
+from ganbench_models.chains import ChainSampler, ChainSettings, cycled
 
 
-class CountingChains:
-    """The state is the number of steps taken; the visible part of chain i after t steps is [t, i]."""
+class CountingChains(ChainSampler):
+    """The state is the number of steps taken; the sample of chain i after t steps is [t, i]."""
 
-    def __init__(self) -> None:
+    event_shape, device, epoch = (2,), torch.device("cpu"), 1
+
+    def __init__(self, *settings: int) -> None:
+        self.chain_settings = ChainSettings(*settings)
         self.steps = 0
+        self.sampled: list[int] = []
         self.started: list[int] = []
 
-    def start(self, chains: int) -> tuple[int, int]:
-        self.started.append(chains)
-        return 0, chains
-
-    def step(self, state: tuple[int, int]) -> tuple[tuple[int, int], torch.Tensor]:
-        time, chains = state
+    def step_chains(self, state: dict, *, generator: torch.Generator) -> dict:
         self.steps += 1
-        return (time + 1, chains), torch.tensor([[time + 1, chain] for chain in range(chains)])
+        return {**state, "time": state["time"] + 1}
+
+    def chain_samples(self, state: dict, *, generator: torch.Generator) -> torch.Tensor:
+        self.sampled.append(state["time"])
+        chains = len(state["images"])
+        return torch.stack([torch.full((chains,), state["time"]), torch.arange(chains)], 1).float()
+
+    def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict:
+        return {"images": images, "time": 0}
+
+    def _sampling_start(self, chains: int, generator: torch.Generator) -> dict:
+        self.started.append(chains)
+        return self.start_chains(chains, generator=generator)
 
 
 def expected_rows(n: int, settings: ChainSettings) -> list[list[int]]:
@@ -32,27 +43,67 @@ def expected_rows(n: int, settings: ChainSettings) -> list[list[int]]:
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 7, 8, 9])
 @pytest.mark.parametrize("settings", [(1, 0, 1), (4, 0, 1), (4, 5, 1), (4, 0, 3), (3, 2, 4), (100, 7, 2)])
 def test_chains_burn_in_and_thinning_are_honoured_exactly(n: int, settings: tuple[int, int, int]) -> None:
-    chains = CountingChains()
-    wanted = ChainSettings(*settings)
-    rows = run_chains(chains.step, chains.start, n, wanted)
+    model = CountingChains(*settings)
+    wanted = model.chain_settings
+    rows = model.sample(n, generator=torch.Generator())
     assert rows.tolist() == expected_rows(n, wanted)
     side_by_side = min(wanted.chains, n)
-    assert chains.started == [side_by_side]
-    assert chains.steps == wanted.burn_in + -(-n // side_by_side) * wanted.thinning
+    rounds = -(-n // side_by_side)
+    assert model.started == [side_by_side]
+    assert model.steps == wanted.burn_in + rounds * wanted.thinning
+    assert model.sampled == [
+        wanted.burn_in + (i + 1) * wanted.thinning for i in range(rounds)
+    ]  # nothing else is decoded
 
 
-def test_samples_have_the_visible_type_and_no_gradient() -> None:
-    weight = torch.ones(2, dtype=torch.float64, requires_grad=True)
-    rows = run_chains(lambda s: (s * weight, s * weight), lambda c: weight.new_ones(c, 2), 5, ChainSettings(2, 1, 1))
-    assert rows.dtype == torch.float64
+def test_samples_carry_no_gradient() -> None:
+    class Differentiable(CountingChains):
+        def chain_samples(self, state: dict, *, generator: torch.Generator) -> torch.Tensor:
+            return super().chain_samples(state, generator=generator) * torch.ones(2, requires_grad=True)
+
+    rows = Differentiable(2, 1, 1).sample(5, generator=torch.Generator())
     assert rows.shape == (5, 2)
+    assert rows.dtype == torch.float32
     assert not rows.requires_grad
 
 
-def test_a_visible_part_that_is_overwritten_in_place_is_still_kept() -> None:
-    buffer = torch.zeros(1)
-    rows = run_chains(lambda s: (s, buffer.add_(1)), lambda c: None, 3, ChainSettings(1, 0, 1))
-    assert rows.tolist() == [1, 2, 3]
+def test_samples_that_are_overwritten_in_place_are_kept() -> None:
+    class Overwriting(CountingChains):
+        buffer = torch.zeros(1, 2)
+
+        def chain_samples(self, state: dict, *, generator: torch.Generator) -> torch.Tensor:
+            return self.buffer.add_(1)
+
+    assert Overwriting(1, 0, 1).sample(3, generator=torch.Generator()).tolist() == [[1, 1], [2, 2], [3, 3]]
+
+
+def test_chains_start_at_examples_or_at_uniform_noise() -> None:
+    model, examples = CountingChains(1, 0, 1), torch.tensor([[0.5, 0.25], [1.0, 0.0], [0.0, 0.0]])
+    assert torch.equal(model.start_chains(3, examples=examples, generator=torch.Generator())["images"], examples)
+    noise = model.start_chains(20_000, generator=torch.Generator().manual_seed(0))["images"]
+    assert noise.shape == (20_000, 2)
+    # mean 1/2, variance 1/12; 5 standard errors
+    assert ((noise.mean(0) - 0.5).abs() <= 5 * (1 / 12 / 20_000) ** 0.5).all()
+    assert noise.min() < 0.01
+    assert noise.max() > 0.99
+    with pytest.raises(ValueError, match="2 chains cannot start at 3 examples"):
+        model.start_chains(2, examples=examples, generator=torch.Generator())
+    with pytest.raises(ValueError, match="chains is 0; accepted"):
+        model.start_chains(0, generator=torch.Generator())
+
+
+def test_nothing_starts_before_training() -> None:
+    model = CountingChains(1, 0, 1)
+    model.epoch = 0
+    for begin in (model.sample, model.start_chains):
+        with pytest.raises(ValueError, match="CountingChains has not been trained"):
+            begin(1, generator=torch.Generator())
+
+
+def test_rows_are_cycled() -> None:
+    rows = torch.arange(3) * 10
+    assert cycled(rows, 2).tolist() == [0, 10]
+    assert cycled(rows, 7).tolist() == [0, 10, 20, 0, 10, 20, 0]
 
 
 @pytest.mark.parametrize(
@@ -66,11 +117,10 @@ def test_a_visible_part_that_is_overwritten_in_place_is_still_kept() -> None:
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: tuple, name: str) -> None:
-    with pytest.raises(ValueError, match=rf"^{name} must be a whole number of at least \d, not "):
+    with pytest.raises(ValueError, match=rf"^{name} is .*; accepted: a whole number of at least \d\."):
         ChainSettings(*settings)
 
 
 def test_no_samples_are_refused() -> None:
-    chains = CountingChains()
-    with pytest.raises(ValueError, match="at least 1, not 0"):
-        run_chains(chains.step, chains.start, 0, ChainSettings(1, 0, 1))
+    with pytest.raises(ValueError, match="n is 0; accepted: a whole number of at least 1"):
+        CountingChains(1, 0, 1).sample(0, generator=torch.Generator())

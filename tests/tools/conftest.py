@@ -4,5 +4,4 @@ from __future__ import annotations
 
 from checkout import make_importable
 
-make_importable("benchmarks")
 make_importable("tools")

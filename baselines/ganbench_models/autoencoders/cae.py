@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
-from ganbench.modelling import Replayed, shuffled_minibatches
-from ganbench_models.autoencoders.contractive_layer import ContractiveLayer
+from ganbench.modelling import Replayed, check_choice, check_number, per_layer, shuffled_minibatches
+from ganbench_models.autoencoders.contractive import ContractiveAutoEncoder
 from ganbench_models.autoencoders.random_walk import walk
-from ganbench_models.chains import ChainSettings, run_chains
-from ganbench_models.layerwise import GreedyLayerwiseModel, check_at_least, per_layer
+from ganbench_models.chains import ChainSettings, cycled
+from ganbench_models.layerwise import GreedyLayerwiseModel
 
 __all__ = ["StackedContractiveAutoEncoder"]
 
+Jacobian = Literal["top", "input"]
 
-class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
+
+class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]):
     """Contractive auto-encoders, each trained on the codes of the one below, sampled by a random walk.
 
     The code hardly reacts to most directions of the input; those to which it does react span the tangent space of the
@@ -36,14 +38,14 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
         batch_size: Images in a minibatch.
         learning_rate: Of a layer's first epoch; one number stands for all layers.
         final_learning_rate: Of a layer's last epoch, reached linearly; one number stands for all layers.
-        momentum: Share of the last step that is kept, in [0, 1).
+        momentum: Factor on the old velocity, in [0, 1).
         contraction: Weight λ of the squared norm of the Jacobian; one number stands for all layers.
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
         precision: Data type of activations and gradients in training, "float32" or "bfloat16"; parameters and
             velocities stay in float32.
         step_size: Standard deviation of the noise ε of the walk.
-        jacobian: J is the derivative of the top code by the code below it ("top") or by the image ("input").
+        jacobian: J is the Jacobian of the top code with respect to the code below it ("top") or to the image ("input").
         chains: Walks side by side, each starting at a training image of its own.
         burn_in: Steps before a walk's first sample.
         thinning: Steps from one sample of a walk to the next.
@@ -52,7 +54,7 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
         ValueError: A setting is out of its range.
     """
 
-    layer_type = ContractiveLayer
+    layer_type = ContractiveAutoEncoder
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
         marginal_clip: float = 0.01,
         precision: str = "float32",
         step_size: float = 1.0,
-        jacobian: Literal["top", "input"] = "top",
+        jacobian: Jacobian = "top",
         chains: int = 100,
         burn_in: int = 100,
         thinning: int = 1,
@@ -88,31 +90,34 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
             marginal_clip=marginal_clip,
             precision=precision,
         )
-        self.contraction = per_layer("contraction", contraction, len(self.hidden_sizes))
-        check_at_least(0, contraction=self.contraction, step_size=step_size)
-        if jacobian not in ("top", "input"):
-            raise ValueError(f'jacobian must be "top" or "input", not {jacobian!r}.')
+        self.contraction = per_layer("contraction", contraction, len(self.hidden_sizes), check_number, least=0)
+        check_number("step_size", step_size, least=0)
+        check_choice("jacobian", jacobian, get_args(Jacobian))
         self.step_size, self.jacobian = step_size, jacobian
         self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
         self._starts = torch.empty(0)  # training images where the walks start, once there are any
 
-    def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
-        """Draw `n` images by the walk through the trained layers.
-
-        Raises:
-            ValueError: The model has not been trained, or n is below 1.
-        """
+    def step_chains(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """One step of the walk through the trained layers."""
         layers = self._trained_layers()
-        reach = 1 if self.jacobian == "top" else len(layers)
+        visible = walk(
+            layers,
+            state["visible"],
+            step_size=self.step_size,
+            jacobian_layers=1 if self.jacobian == "top" else len(layers),
+            generator=generator,
+        )
+        return {"visible": visible}
 
-        def start(chains: int) -> torch.Tensor:
-            return self._starts[torch.arange(chains, device=self.device) % len(self._starts)]
+    def chain_samples(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> torch.Tensor:
+        """The decoded means."""
+        return state["visible"].reshape(-1, *self.event_shape)
 
-        def step(visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            visible = walk(layers, visible, step_size=self.step_size, jacobian_layers=reach, generator=generator)
-            return visible, visible
+    def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"visible": images}
 
-        return run_chains(step, start, n, self.chain_settings).reshape(n, *self.event_shape)
+    def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return self._start_at(cycled(self._starts, chains), generator)
 
     def state_dict(self) -> dict[str, Any]:
         """The parameters, the velocity, the number of epochs done, and the images where the walks start."""
@@ -133,13 +138,13 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveLayer]):
             rows = torch.randperm(len(inputs), generator=generator, device=self.device)
             self._starts = inputs[rows[: self.chain_settings.chains]]
 
-    def _train_epoch(self, layer: int, inputs: torch.Tensor, rate: float, generator: torch.Generator) -> None:
+    def _train_epoch(self, layer: int, inputs: torch.Tensor, learning_rate: float, generator: torch.Generator) -> None:
         def descend(visible: torch.Tensor) -> torch.Tensor:
             self.layers[layer].descend_(
                 self.velocity,
                 visible,
                 contraction=self.contraction[layer],
-                learning_rate=rate,
+                learning_rate=learning_rate,
                 momentum=self.momentum,
                 precision=self.precision,
             )

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 
 from ganbench.modelling import affine
-from ganbench_models.autoencoders.contractive_layer import ContractiveLayer, slope
+from ganbench_models.autoencoders.contractive import ContractiveAutoEncoder, sigmoid_derivative
 
 __all__ = ["decode", "encode", "jacobian_product", "walk"]
 
 
-def encode(layers: Sequence[ContractiveLayer], visible: torch.Tensor) -> list[torch.Tensor]:
+def encode(layers: Sequence[ContractiveAutoEncoder], visible: torch.Tensor) -> list[torch.Tensor]:
     """The codes of all layers, from the lowest up."""
     codes = []
     for layer in layers:
@@ -21,7 +21,7 @@ def encode(layers: Sequence[ContractiveLayer], visible: torch.Tensor) -> list[to
     return codes
 
 
-def decode(layers: Sequence[ContractiveLayer], code: torch.Tensor) -> torch.Tensor:
+def decode(layers: Sequence[ContractiveAutoEncoder], code: torch.Tensor) -> torch.Tensor:
     """The visible values that the top layer's code stands for."""
     for layer in reversed(layers):
         code = layer.down(code)
@@ -29,9 +29,9 @@ def decode(layers: Sequence[ContractiveLayer], code: torch.Tensor) -> torch.Tens
 
 
 def jacobian_product(
-    layers: Sequence[ContractiveLayer], codes: Sequence[torch.Tensor], noise: torch.Tensor
+    layers: Sequence[ContractiveAutoEncoder], codes: Sequence[torch.Tensor], noise: torch.Tensor
 ) -> torch.Tensor:
-    """J Jᵀ ε for the Jacobian J of the top code by the input of the lowest of `layers`.
+    """J Jᵀ ε for the Jacobian J of the top code with respect to the input of the lowest of `layers`.
 
     By the chain rule J = diag(s_L) W_Lᵀ ⋯ diag(s₁) W₁ᵀ with s = h (1 - h) of each layer's code, so that for one layer
     (J Jᵀ)_ij = s_i s_j (Wᵀ W)_ij. Neither J nor J Jᵀ is formed.
@@ -44,16 +44,16 @@ def jacobian_product(
     Returns:
         In the space of the top code.
     """
-    slopes = [slope(code) for code in codes]
-    for layer, s in zip(reversed(layers), reversed(slopes), strict=True):
+    derivatives = [sigmoid_derivative(code) for code in codes]
+    for layer, s in zip(reversed(layers), reversed(derivatives), strict=True):
         noise = affine(noise * s, layer.weights)
-    for layer, s in zip(layers, slopes, strict=True):
+    for layer, s in zip(layers, derivatives, strict=True):
         noise = affine(noise, layer.weights.T).mul_(s)
     return noise
 
 
 def walk(
-    layers: Sequence[ContractiveLayer],
+    layers: Sequence[ContractiveAutoEncoder],
     visible: torch.Tensor,
     *,
     step_size: float,

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from ganbench.modelling import Replayed, shuffled_minibatches
+from ganbench.modelling import Replayed, check_flag, check_integer, check_number, per_layer, shuffled_minibatches
 from ganbench_models.boltzmann.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
-from ganbench_models.chains import ChainSettings, run_chains
-from ganbench_models.layerwise import GreedyLayerwiseModel, check_at_least, per_layer
+from ganbench_models.chains import ChainSettings, cycled
+from ganbench_models.layerwise import GreedyLayerwiseModel
 
 __all__ = ["DeepBeliefNetwork"]
 
@@ -24,7 +24,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
     divergence, whose particles go on from minibatch to minibatch. Grey values stand for probabilities.
 
     A sample is E[x | h₁] (means, not binary draws), where the states of the top machine come from Gibbs chains that
-    start from the particles, and means are passed down through the layers between.
+    start from the particles, and binary draws are passed down through the layers between.
 
     References:
         A fast learning algorithm for deep belief nets (Hinton, Osindero and Teh, 2006).
@@ -38,7 +38,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         batch_size: Images in a minibatch.
         learning_rate: Of a layer's first epoch; one number stands for all layers.
         final_learning_rate: Of a layer's last epoch, reached linearly; one number stands for all layers.
-        momentum: Share of the last step that is kept, in [0, 1).
+        momentum: Factor on the old velocity, in [0, 1).
         weight_decay: Of the weights, relative to the gradient.
         weight_gain: Weights start uniform in ± weight_gain · √(6 / (visible + hidden)).
         marginal_clip: Visible biases start at the logit of the inputs' means, clipped to [clip, 1 - clip].
@@ -93,39 +93,43 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             marginal_clip=marginal_clip,
             precision=precision,
         )
-        self.gibbs_steps = per_layer("gibbs_steps", gibbs_steps, len(self.hidden_sizes))
-        if not isinstance(mean_reconstructions, bool):
-            raise ValueError(f"mean_reconstructions must be true or false, not {mean_reconstructions!r}.")
+        self.gibbs_steps = per_layer("gibbs_steps", gibbs_steps, len(self.hidden_sizes), check_integer)
         self.weight_decay, self.mean_reconstructions, self.particles = weight_decay, mean_reconstructions, particles
-        check_at_least(0, weight_decay=weight_decay)
-        check_at_least(1, whole=True, gibbs_steps=self.gibbs_steps, particles=particles)
+        check_integer("particles", particles)
+        check_number("weight_decay", weight_decay, least=0)
+        check_flag("mean_reconstructions", mean_reconstructions)
         self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
         self._particles = torch.empty(0)  # hidden states of the top layer's persistent chains, once it is trained
 
-    def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
-        """Draw `n` images by Gibbs sampling in the topmost trained layer and one pass down.
+    def step_chains(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """One Gibbs step of the topmost trained layer, h -> v -> h."""
+        top = self._trained_layers()[-1]
+        means = top.down(state["hidden"])
+        visible = draw_binary(means, generator=generator)
+        return {"hidden": draw_binary(top.up(visible), generator=generator), "visible": visible, "means": means}
 
-        Raises:
-            ValueError: The model has not been trained, or n is below 1.
-        """
-        *below, top = self._trained_layers()
-
-        def start(chains: int) -> torch.Tensor:
-            if len(self._particles) == 0:
-                return draw_binary(top.hidden_bias.new_full((chains, top.weights.shape[1]), 0.5), generator=generator)
-            return self._particles[torch.arange(chains, device=self.device) % self.particles]
-
-        def step(hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            means = top.down(hidden)
-            visible = draw_binary(means, generator=generator)
-            return draw_binary(top.up(visible), generator=generator), visible if below else means
-
-        visible = run_chains(step, start, n, self.chain_settings)
+    def chain_samples(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> torch.Tensor:
+        """E[x | h₁], with h₁ the last visible state of the top layer, passed down as binary draws where it must be."""
+        *below, _ = self._trained_layers()
+        if not below:
+            return state["means"].reshape(-1, *self.event_shape)
+        hidden = state["visible"]
         for layer in reversed(below[1:]):
-            visible = draw_binary(layer.down(visible), generator=generator)
-        if below:
-            visible = below[0].down(visible)
-        return visible.reshape(n, *self.event_shape)
+            hidden = draw_binary(layer.down(hidden), generator=generator)
+        return below[0].down(hidden).reshape(-1, *self.event_shape)
+
+    def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        return {"hidden": draw_binary(self._code(images), generator=generator)}
+
+    def _start_at_noise(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Hidden units that are fair coins."""
+        bias = self._trained_layers()[-1].hidden_bias
+        return {"hidden": draw_binary(bias.new_full((chains, len(bias)), 0.5), generator=generator)}
+
+    def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        if len(self._particles) == 0:  # the top layer is still to be trained
+            return self._start_at_noise(chains, generator)
+        return {"hidden": cycled(self._particles, chains)}
 
     def state_dict(self) -> dict[str, Any]:
         """The parameters, the velocity, the number of epochs done, and the particles once there are any."""
@@ -146,12 +150,14 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             rows = torch.randint(len(inputs), (self.particles,), generator=generator, device=self.device)
             self._particles = draw_binary(self.layers[layer].up(inputs[rows]), generator=generator)
 
-    def _train_epoch(self, layer: int, inputs: torch.Tensor, rate: float, generator: torch.Generator) -> None:
-        step = Replayed(lambda visible: self._update(layer, visible, rate, generator), generator)
+    def _train_epoch(self, layer: int, inputs: torch.Tensor, learning_rate: float, generator: torch.Generator) -> None:
+        step = Replayed(lambda visible: self._update(layer, visible, learning_rate, generator), generator)
         for visible in shuffled_minibatches(inputs, self.batch_size, generator=generator):
             step(visible)
 
-    def _update(self, layer: int, visible: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
+    def _update(
+        self, layer: int, visible: torch.Tensor, learning_rate: float, generator: torch.Generator
+    ) -> torch.Tensor:
         """One contrastive update of a layer by a minibatch; the persistent particles, if there are any, move on."""
         rbm, steps = self.layers[layer], self.gibbs_steps[layer]
         working = rbm.in_precision(self.precision)
@@ -168,7 +174,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
             self.velocity,
             (visible, hidden),
             model,
-            learning_rate=rate,
+            learning_rate=learning_rate,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
         )

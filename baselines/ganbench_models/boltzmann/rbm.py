@@ -83,17 +83,17 @@ def contrastive_update(
         data: Visible states or means `[n, visible]`, and P(h = 1 | v) there, `[n, hidden]`.
         model: Likewise for the model, with any number of rows.
         learning_rate: Step size.
-        momentum: Share of the velocity that is kept.
+        momentum: Factor on the old velocity.
         weight_decay: Of the weights, not of the biases.
     """
-    rates = (learning_rate, -learning_rate)
+    signed_rates = (learning_rate, -learning_rate)
     visible, hidden = (torch.cat(values) for values in zip(data, model, strict=True))
-    shares = torch.cat(
-        [hidden.new_full((len(v),), rate / len(v)) for (v, _), rate in zip((data, model), rates, strict=True)]
+    row_factors = torch.cat(
+        [hidden.new_full((len(v),), rate / len(v)) for (v, _), rate in zip((data, model), signed_rates, strict=True)]
     )
-    hidden.mul_(shares.unsqueeze(1))
+    hidden.mul_(row_factors.unsqueeze(1))
     add_product_(velocity.weights, visible.T, hidden, beta=momentum)
     velocity.weights.add_(rbm.weights, alpha=-learning_rate * weight_decay)
-    velocity.visible_bias.mul_(momentum).add_(visible.T @ shares)
+    velocity.visible_bias.mul_(momentum).add_(visible.T @ row_factors)
     velocity.hidden_bias.mul_(momentum).add_(hidden.sum(0))
     rbm.add_(velocity)

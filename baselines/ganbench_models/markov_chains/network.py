@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ganbench_models.markov_chains.tied import add_product
+from ganbench.modelling import check_flag, check_number
+from ganbench_models.markov_chains.tied_product import add_product
 
-__all__ = ["Corruption", "Layers", "TiedNetwork", "glorot_uniform", "salt_and_pepper"]
+__all__ = ["Corruption", "Layers", "TiedNetwork", "salt_and_pepper"]
 
 Layers = list[torch.Tensor | None]
 """The visible layer `[batch, d]` (corrupted), then the hidden ones `[batch, n_i]`; None stands for all zeros."""
@@ -36,22 +37,16 @@ class Corruption:
     input_sampling: bool
 
     def __post_init__(self) -> None:
-        if not 0 <= self.hidden_noise < float("inf"):
-            raise ValueError(f"hidden_noise must be a finite number of at least 0, not {self.hidden_noise!r}.")
-        if not 0 <= self.salt_and_pepper <= 1:
-            raise ValueError(f"salt_and_pepper must be a probability from 0 to 1, not {self.salt_and_pepper!r}.")
+        check_number("hidden_noise", self.hidden_noise, least=0)
+        check_number("salt_and_pepper", self.salt_and_pepper, least=0, most=1)
+        check_flag("noiseless_h1", self.noiseless_h1)
+        check_flag("input_sampling", self.input_sampling)
 
 
 def salt_and_pepper(images: torch.Tensor, probability: float, *, generator: torch.Generator) -> torch.Tensor:
     """Replace every pixel with the given probability by a fair coin: 0 or 1."""
     uniform = torch.rand(images.shape, generator=generator, device=images.device)
     return torch.where(uniform < probability, (uniform < probability / 2).to(images.dtype), images)
-
-
-def glorot_uniform(n_in: int, n_out: int, *, generator: torch.Generator) -> torch.Tensor:
-    """A weight `[n_out, n_in]` from U(-r, r) with r = √(6 / (n_in + n_out)), on the generator's device."""
-    reach = (6 / (n_in + n_out)) ** 0.5
-    return torch.empty(n_out, n_in, device=generator.device).uniform_(-reach, reach, generator=generator)
 
 
 class TiedNetwork:
@@ -61,7 +56,7 @@ class TiedNetwork:
     and `update_even` (the visible layer, h2, h4, …).
 
     Args:
-        weights: K tensors; the i-th, W_i, is `[n_i, n_(i-1)]`. Activations have their data type.
+        weights: K tensors; the i-th, W_i, is `[n_(i-1), n_i]`. Activations have their data type.
         biases: K + 1 tensors `[n_i]`, that of the visible layer first.
         corruption: The noise of the updates.
         gradients: K tensors like the weights, to which the backward pass adds the weights' gradients; autograd does not
@@ -88,8 +83,8 @@ class TiedNetwork:
         return self._with_hidden(layers, range(1, len(layers), 2), generator)
 
     def reconstruct(self, layers: Layers) -> torch.Tensor:
-        """The logits of the visible means, `[batch, d]`: h1 W_1 + b_0."""
-        return self._input(layers, 0)
+        """The logits of the visible means, `[batch, d]`: h1 W_1ᵀ + b_0."""
+        return self._preactivation(layers, 0)
 
     def update_even(self, layers: Layers, logits: torch.Tensor, *, generator: torch.Generator) -> Layers:
         """The visible layer, drawn anew from its means, and layers 2, 4, …, each from its two neighbours."""
@@ -101,28 +96,30 @@ class TiedNetwork:
         """A copy of `layers` with the hidden layers of the given indices updated."""
         updated, batch = list(layers), _batch_size(layers)
         for index in indices:
-            updated[index] = self._activate(index, self._input(layers, index), batch, generator)
+            updated[index] = self._activate(index, self._preactivation(layers, index), batch, generator)
         return updated
 
-    def _input(self, layers: Layers, index: int) -> torch.Tensor:
-        """What layer `index` receives: its bias plus what comes from below and from above."""
+    def _preactivation(self, layers: Layers, index: int) -> torch.Tensor:
+        """The preactivation of layer `index`: its bias plus what comes from below and from above."""
         total = self.biases[index]
         if index > 0 and (below := layers[index - 1]) is not None:
-            gradient = None if self.gradients is None else self.gradients[index - 1].t()
-            total = add_product(total, below, self.weights[index - 1].t(), gradient)
+            gradient = None if self.gradients is None else self.gradients[index - 1]
+            total = add_product(total, below, self.weights[index - 1], gradient)
         if index + 1 < len(layers) and (above := layers[index + 1]) is not None:
-            gradient = None if self.gradients is None else self.gradients[index]
-            total = add_product(total, above, self.weights[index], gradient)
+            gradient = None if self.gradients is None else self.gradients[index].T
+            total = add_product(total, above, self.weights[index].T, gradient)
         return total
 
-    def _activate(self, index: int, received: torch.Tensor, batch: int, generator: torch.Generator) -> torch.Tensor:
-        """Noise + tanh(received + noise), or tanh(received) for a first hidden layer without noise."""
+    def _activate(
+        self, index: int, preactivation: torch.Tensor, batch: int, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Noise + tanh(preactivation + noise), or tanh(preactivation) for a first hidden layer without noise."""
         if index == 1 and self.corruption.noiseless_h1:
-            return received.tanh()
-        size = (2, batch, received.shape[-1])
-        before, after = torch.randn(size, generator=generator, device=received.device).to(received.dtype)
+            return preactivation.tanh()
+        size = (2, batch, preactivation.shape[-1])
+        before, after = torch.randn(size, generator=generator, device=preactivation.device).to(preactivation.dtype)
         scale = self.corruption.hidden_noise
-        return torch.add(torch.add(received, before, alpha=scale).tanh(), after, alpha=scale)
+        return torch.add(torch.add(preactivation, before, alpha=scale).tanh(), after, alpha=scale)
 
     def _resample(self, means: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """The next corrupted visible layer. No gradient passes, as none passes a draw.

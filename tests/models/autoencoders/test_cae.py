@@ -3,24 +3,24 @@ from __future__ import annotations
 import pytest
 import torch
 from ganbench_models.autoencoders.cae import StackedContractiveAutoEncoder
-from ganbench_models.autoencoders.contractive_layer import ContractiveLayer
+from ganbench_models.autoencoders.contractive import ContractiveAutoEncoder
 from ganbench_models.autoencoders.random_walk import decode, encode, jacobian_product, walk
 from torch.nn.functional import binary_cross_entropy
 
 
-def random_layer(visible: int, hidden: int, seed: int) -> ContractiveLayer:
+def random_layer(visible: int, hidden: int, seed: int) -> ContractiveAutoEncoder:
     generator = torch.Generator().manual_seed(seed)
     shapes = ((visible, hidden), (visible,), (hidden,))
-    return ContractiveLayer(*(torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes))
+    return ContractiveAutoEncoder(*(torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes))
 
 
 @pytest.fixture
-def layer() -> ContractiveLayer:
+def layer() -> ContractiveAutoEncoder:
     return random_layer(6, 5, seed=1)
 
 
 @pytest.fixture
-def stack(layer) -> list[ContractiveLayer]:
+def stack(layer) -> list[ContractiveAutoEncoder]:
     return [layer, random_layer(5, 4, seed=2)]
 
 
@@ -29,7 +29,7 @@ def images() -> torch.Tensor:
     return torch.rand(7, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
-def encoder_jacobian(layers: list[ContractiveLayer], image: torch.Tensor) -> torch.Tensor:
+def encoder_jacobian(layers: list[ContractiveAutoEncoder], image: torch.Tensor) -> torch.Tensor:
     """∂(top code)/∂(image) of one image, by automatic differentiation: [hidden, visible]."""
 
     def code(x: torch.Tensor) -> torch.Tensor:
@@ -117,6 +117,22 @@ def test_walks_start_at_training_images():
     torch.testing.assert_close(samples, decode(model.layers, encode(model.layers, starts)[-1]))
 
 
+def test_the_starts_are_a_random_subset():
+    """Each of 10 images is among the 3 starts in 3/10 of the trainings, and as often at each place."""
+    images = torch.eye(10).reshape(10, 2, 5)
+    model = StackedContractiveAutoEncoder((2, 5), hidden_sizes=(3,), epochs=1, chains=3)
+    generator, runs = torch.Generator().manual_seed(1), 400
+    chosen = torch.zeros(3, 10)
+    for _ in range(runs):
+        model.epoch, model.layers = 0, []
+        next(model.fit(images, generator=generator))
+        starts = model.state_dict()["starts"]
+        assert starts.sum(0).max() == 1  # no image twice
+        chosen += starts
+    # a share of 1/10 has a standard error of (0.09 / runs) ** 0.5; 30 of them are tested: 5 standard errors
+    assert ((chosen / runs - 0.1).abs() <= 5 * (0.09 / runs) ** 0.5).all()
+
+
 def test_more_chains_than_training_images_share_them():
     model = tiny(step_size=0.0, chains=8)
     train(model, torch.rand(3, 2, 3, generator=torch.Generator().manual_seed(1)))
@@ -154,5 +170,5 @@ def test_a_stronger_penalty_contracts_more():
     [("contraction", -0.1), ("contraction", (0.1,)), ("step_size", -1.0), ("jacobian", "middle"), ("thinning", 0)],
 )
 def test_settings_are_checked(setting, value):
-    with pytest.raises(ValueError, match=setting):
+    with pytest.raises(ValueError, match=f"^{setting} is .*; accepted: "):
         tiny(**{setting: value})

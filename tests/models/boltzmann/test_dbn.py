@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
 from ganbench_models.boltzmann.dbn import DeepBeliefNetwork
 from ganbench_models.boltzmann.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
+
+from ganbench.model import MarkovChain
 
 VISIBLE, HIDDEN = 4, 3
 
@@ -181,15 +184,87 @@ def test_chains_start_from_the_particles():
     assert torch.equal(model.sample(6, generator=torch.Generator().manual_seed(0)), expected)
 
 
-def test_binary_states_pass_down_and_means_come_out():
-    model = DeepBeliefNetwork((4,), hidden_sizes=(6, 5, 3), epochs=1, particles=2, chains=2, burn_in=0, thinning=1)
+def large_dbn(particles: torch.Tensor) -> DeepBeliefNetwork:
+    """Three layers with parameters of order one, so that draws with other means are other draws."""
+    chains = len(particles)
+    model = DeepBeliefNetwork((4,), hidden_sizes=(6, 5, 3), epochs=1, chains=chains, burn_in=0, thinning=1)
     fit(model, random_images(10))
+    state, generator = model.state_dict(), torch.Generator().manual_seed(6)
+    for layer in state["layers"]:
+        for tensor in layer.values():
+            tensor.copy_(2 * torch.randn(tensor.shape, generator=generator))
+    model.load_state_dict({**state, "particles": particles})
+    return model
+
+
+def expectation(means: torch.Tensor, of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """E[of(h)] over all binary states h with independent units of the given means."""
+    states = all_states(len(means)).float()
+    probability = torch.where(states == 1, means, 1 - means).prod(1)
+    return probability @ torch.stack([of(state) for state in states])
+
+
+def test_binary_states_pass_down_and_means_come_out():
+    particles = torch.randint(2, (200, 3), generator=torch.Generator().manual_seed(5)).float()
+    model = large_dbn(particles)
     low, middle, top = model.layers
     generator = torch.Generator().manual_seed(1)
-    h2 = draw_binary(top.down(model.state_dict()["particles"]), generator=generator)
+    h2 = draw_binary(top.down(particles), generator=generator)
     draw_binary(top.up(h2), generator=generator)
     h1 = draw_binary(middle.down(h2), generator=generator)
-    assert torch.equal(model.sample(2, generator=torch.Generator().manual_seed(1)), low.down(h1))
+    assert torch.equal(model.sample(200, generator=torch.Generator().manual_seed(1)), low.down(h1))
+
+
+def test_samples_have_the_enumerated_mean():
+    """One step from a hidden state, E[x] over all states of the two layers between; means passed down give another."""
+    hidden, n = torch.tensor([1.0, 0.0, 0.0]), 20_000
+    model = large_dbn(hidden.expand(2, 3))
+    low, middle, top = model.layers
+    generator = torch.Generator().manual_seed(2)
+    state = model.step_chains({"hidden": hidden.expand(n, 3)}, generator=generator)
+    samples = model.chain_samples(state, generator=generator)
+    standard_error = samples.std(0) / math.sqrt(n)
+
+    h2_means = top.down(hidden)
+
+    def drawn(h2: torch.Tensor) -> torch.Tensor:
+        return expectation(middle.down(h2), low.down)
+
+    def passed(h2: torch.Tensor) -> torch.Tensor:
+        return low.down(middle.down(h2))
+
+    assert ((samples.mean(0) - expectation(h2_means, drawn)).abs() <= 5 * standard_error).all()
+    for mean_field in (drawn(h2_means), expectation(h2_means, passed), passed(h2_means)):
+        assert ((samples.mean(0) - mean_field).abs() > 20 * standard_error).any()
+
+
+def test_the_chain_has_the_enumerated_distribution_from_any_start():
+    """One layer with parameters of order one: from noise and from an image, the top machine's marginal is reached."""
+    generator = torch.Generator().manual_seed(9)
+    model = DeepBeliefNetwork((VISIBLE,), hidden_sizes=(HIDDEN,), epochs=1)
+    fit(model, random_images(10))
+    for tensor in model.layers[0].state().values():
+        tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    mean = log_marginal(*(tensor.double() for tensor in model.layers[0].state().values())).exp() @ all_states(VISIBLE)
+    chains = 30_000
+    assert isinstance(model, MarkovChain)
+    for examples in (None, torch.ones(chains, VISIBLE)):
+        state = model.start_chains(chains, examples=examples, generator=generator)
+        for _ in range(60):
+            state = model.step_chains(state, generator=generator)
+        samples = model.chain_samples(state, generator=generator)
+        assert ((samples.mean(0) - mean).abs() <= 5 * samples.std(0) / math.sqrt(chains)).all()
+
+
+def test_chains_start_at_the_codes_of_examples_or_at_fair_coins():
+    model, n = large_dbn(torch.zeros(2, 3)), 20_000
+    image = torch.tensor([0.0, 1.0, 0.3, 0.9])
+    generator = torch.Generator().manual_seed(2)
+    for examples, mean in ((image.expand(n, 4), model.encode(image.unsqueeze(0))[0]), (None, torch.full((3,), 0.5))):
+        hidden = model.start_chains(n, examples=examples, generator=generator)["hidden"]
+        assert hidden.shape == (n, 3)
+        assert hidden.unique().tolist() == [0, 1]
+        assert ((hidden.mean(0) - mean).abs() <= 5 * (mean * (1 - mean) / n).sqrt()).all()
 
 
 def test_mean_reconstructions(rbm):
@@ -248,5 +323,5 @@ def test_particles_go_on_from_minibatch_to_minibatch():
     ],
 )
 def test_settings_are_checked(setting, value):
-    with pytest.raises(ValueError, match=setting):
+    with pytest.raises(ValueError, match=f"^{setting} is .*; accepted: "):
         DeepBeliefNetwork((2, 2), hidden_sizes=(3, 3), **{setting: value})

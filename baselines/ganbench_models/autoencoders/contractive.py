@@ -8,10 +8,10 @@ from torch.nn.functional import softplus
 from ganbench.modelling import add_product_, affine
 from ganbench_models.tied_layer import TiedLayer
 
-__all__ = ["ContractiveLayer", "slope"]
+__all__ = ["ContractiveAutoEncoder", "sigmoid_derivative"]
 
 
-class ContractiveLayer(TiedLayer):
+class ContractiveAutoEncoder(TiedLayer):
     """A tied sigmoid auto-encoder whose code is made insensitive to its input.
 
     With h = σ(x W + c) and the reconstruction r = σ(h Wᵀ + b), the loss of a batch is the mean over its rows of
@@ -32,7 +32,7 @@ class ContractiveLayer(TiedLayer):
 
     def penalty(self, visible: torch.Tensor) -> torch.Tensor:
         """Mean over the batch of ‖∂h/∂x‖²_F at `visible`, `[n, visible]`."""
-        return (slope(self.up(visible)).square() @ self.weights.square().sum(0)).mean()
+        return (sigmoid_derivative(self.up(visible)).square() @ self.weights.square().sum(0)).mean()
 
     def descend_(
         self,
@@ -53,31 +53,31 @@ class ContractiveLayer(TiedLayer):
             visible: The batch, `[n, visible]`.
             contraction: λ, the weight of the penalty.
             learning_rate: Step size.
-            momentum: Share of the velocity that is kept.
+            momentum: Factor on the old velocity.
             precision: Data type of activations and gradients; by default that of the parameters.
         """
-        share = -learning_rate / visible.shape[0]
+        scale = -learning_rate / visible.shape[0]
         working = self.in_precision(precision or self.weights.dtype)
         visible = visible.to(working.weights.dtype)
         hidden = working.up(visible)
-        s = slope(hidden)
+        s = sigmoid_derivative(hidden)
         squares = s.square()
-        visible_error = working.down(hidden).sub_(visible)  # derivative of the cross-entropy by the decoder's logits
-        hidden_error = affine(visible_error, working.weights.T).mul_(s)
-        # the penalty by the encoder's logits: 2 s² (1 - 2h) Σ_i W_ij², as ds/da = s (1 - 2h)
+        decoder_gradient = working.down(hidden).sub_(visible)  # gradient with respect to the decoder's logits
+        encoder_gradient = affine(decoder_gradient, working.weights.T).mul_(s)
+        # the penalty's gradient with respect to the encoder's logits: 2 s² (1 - 2h) Σ_i W_ij², as ds/da = s (1 - 2h)
         column_norms = self.weights.square().sum(0).to(s.dtype)
-        hidden_error.addcmul_(squares * column_norms, 1 - 2 * hidden, value=2 * contraction)
+        encoder_gradient.addcmul_(squares * column_norms, 1 - 2 * hidden, value=2 * contraction)
 
         # the two uses of W, in the encoder and in the decoder, as one product
-        left, right = torch.cat((visible, visible_error)), torch.cat((hidden_error, hidden))
-        add_product_(velocity.weights, left.T, right, beta=momentum, alpha=share)
-        # the penalty by W with s held fixed: 2 W_ij s_j²
-        velocity.weights.addcmul_(self.weights, squares.sum(0, dtype=self.weights.dtype), value=2 * contraction * share)
-        velocity.visible_bias.mul_(momentum).add_(visible_error.sum(0), alpha=share)
-        velocity.hidden_bias.mul_(momentum).add_(hidden_error.sum(0), alpha=share)
+        left, right = torch.cat((visible, decoder_gradient)), torch.cat((encoder_gradient, hidden))
+        add_product_(velocity.weights, left.T, right, beta=momentum, alpha=scale)
+        # the penalty's gradient with respect to W, with s held fixed: 2 W_ij s_j²
+        velocity.weights.addcmul_(self.weights, squares.sum(0, dtype=self.weights.dtype), value=2 * contraction * scale)
+        velocity.visible_bias.mul_(momentum).add_(decoder_gradient.sum(0), alpha=scale)
+        velocity.hidden_bias.mul_(momentum).add_(encoder_gradient.sum(0), alpha=scale)
         self.add_(velocity)
 
 
-def slope(hidden: torch.Tensor) -> torch.Tensor:
+def sigmoid_derivative(hidden: torch.Tensor) -> torch.Tensor:
     """The derivative of the sigmoid where its value is h: s = h (1 - h)."""
     return hidden - hidden.square()

@@ -6,6 +6,7 @@ import compileall
 import io
 import shutil
 import subprocess
+import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from ganbench.errors import UsageError
 
 __all__ = ["Base", "copy_tree", "extract_commit", "find_base"]
 
-_FOLDERS = ("ganbench", "baselines")
+_SOURCES = ("ganbench", "baselines", "pyproject.toml")
 _UPSTREAMS = ("origin/main", "main")
 
 
@@ -45,7 +46,7 @@ def find_base(root: Path, revision: str | None) -> Base:
         fork = _git(root, "merge-base", "HEAD", upstream).stdout.decode().strip()
         if fork and fork != head:
             return Base(fork, f"where this branch left {upstream}")
-    if _git(root, "status", "--porcelain", "--", *_FOLDERS).stdout:
+    if _git(root, "status", "--porcelain", "--", *_SOURCES).stdout:
         return Base(head, "HEAD, before the changes that are not committed")
     return Base(_require(root, "HEAD~1", "HEAD~1, the commit before HEAD,"), "the commit before HEAD")
 
@@ -56,15 +57,15 @@ def extract_commit(root: Path, commit: str, folder: Path) -> None:
     Raises:
         UsageError: The commit does not have them.
     """
-    archive = _git(root, "archive", "--format=zip", commit, *_FOLDERS)
+    archive = _git(root, "archive", "--format=zip", commit, *_SOURCES)
     if archive.returncode:
         raise UsageError(
-            f"The sources of {commit[:10]} cannot be read: {_complaint(archive)}. A base has the folders "
-            f"{' and '.join(_FOLDERS)}; name another by --base."
+            f"The sources of {commit[:10]} cannot be read: {_complaint(archive)}. A base has "
+            f"{', '.join(_SOURCES)}; name another by --base."
         )
     with zipfile.ZipFile(io.BytesIO(archive.stdout)) as sources:
         sources.extractall(folder)
-    _compile(folder)
+    _install(folder)
 
 
 def copy_tree(tree: Path, folder: Path) -> None:
@@ -73,18 +74,34 @@ def copy_tree(tree: Path, folder: Path) -> None:
     Raises:
         UsageError: The folder does not have them.
     """
-    for name in _FOLDERS:
-        if not (tree / name).is_dir():
-            raise UsageError(
-                f"{tree} has no folder {name!r}. Name a checkout of this repository, which has {_FOLDERS}."
-            )
-        shutil.copytree(tree / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    _compile(folder)
+    for name in _SOURCES:
+        source = tree / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.is_file():
+            shutil.copy(source, folder)
+        else:
+            raise UsageError(f"{tree} has no {name}. Name a checkout of this repository, which has {_SOURCES}.")
+    _install(folder)
 
 
-def _compile(folder: Path) -> None:
-    """Compile both sides beforehand, or only one would spend time on it whenever it starts."""
+def _install(folder: Path) -> None:
+    """What an installation does: compile, or only one side would spend time on it; and write down the entry points.
+
+    A commit's own entry points name its own modules, and the first metadata on the path count.
+    """
     compileall.compile_dir(folder, quiet=2)
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    metadata = folder / f"{project['name']}-{project['version']}.dist-info"
+    metadata.mkdir()
+    head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+    (metadata / "METADATA").write_text(head, encoding="utf-8")
+    lines = [
+        line
+        for group, points in project.get("entry-points", {}).items()
+        for line in (f"[{group}]", *(f"{name} = {target}" for name, target in points.items()))
+    ]
+    (metadata / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
 
 
 def _require(root: Path, revision: str, named: str) -> str:

@@ -25,14 +25,14 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ganbench.errors import UserError
-from tools.paired import Rule
+from tools.regressions.sign_test import Rule
 
 __all__ = ["SIDES", "TOO_LONG", "Case", "Pair", "Setting", "measure"]
 
@@ -40,7 +40,7 @@ SIDES = ("base", "tree")
 CLOCKS = ("wall", "processor")
 TOO_LONG = "too long"
 
-_WORKER = Path(__file__).with_name("_worker.py")
+_WORKER = Path(__file__).with_name("worker.py")
 _SAMPLE = 0.03  # seconds that a sample should take at least
 _ROUND = 0.5  # seconds that the samples of one side of a round should take together
 _SAMPLES = 8  # at most
@@ -133,7 +133,7 @@ class _Worker:
         self.side, self.tree = side, tree
         path = [str(tree), str(tree / "baselines"), os.environ.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
-            [sys.executable, str(_WORKER), str(tree), str(setting.benchmarks)],
+            [sys.executable, str(_WORKER), side, str(tree), str(setting.benchmarks)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -191,50 +191,30 @@ class _Worker:
 
 
 class Pair:
-    """Two workers, started in an order."""
+    """The two workers, which are there for the time of a `with`."""
 
-    def __init__(self, setting: Setting, order: Sequence[str]) -> None:
-        self.setting, self.order = setting, tuple(order)
-        self.workers: dict[str, _Worker] = {}
-        self.offers: dict[str, dict[str, Any]] = {}
+    def __init__(self, setting: Setting, workers: dict[str, _Worker]) -> None:
+        self.setting, self.workers = setting, workers
+        self.offers = {side: worker.read()["benchmarks"] for side, worker in workers.items()}
 
-    def __enter__(self) -> Pair:
-        """Start them and hear what they have."""
-        try:
-            for side in self.order:
-                self.workers[side] = _Worker(side, self.setting)
-            self.offers = {side: worker.read() for side, worker in self.workers.items()}
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End them."""
-        self._end()
-
-    def _end(self) -> None:
-        for worker in self.workers.values():
-            worker.end()
+    @classmethod
+    @contextmanager
+    def started(cls, setting: Setting, order: Sequence[str]) -> Iterator[Pair]:
+        """Start them in an order and hear what they have; end them."""
+        with ExitStack() as stack:
+            workers = {}
+            for side in order:
+                workers[side] = _Worker(side, setting)
+                stack.callback(workers[side].end)
+            yield cls(setting, workers)
 
     def cases(self) -> list[Case]:
-        """All benchmarks of the tree; those that the base does not have say so.
-
-        Raises:
-            UserError: The tree cannot import a module of benchmarks.
-        """
-        for module, reason in self.offers["tree"]["failures"].items():
-            raise UserError(f"The tree cannot import the benchmarks of {module}:\n{reason}")
-        in_base = {offer["label"] for offer in self.offers["base"]["benchmarks"]}
-        cases = []
-        for offer in self.offers["tree"]["benchmarks"]:
-            case = Case(offer["label"], offer["name"], offer["parameters"], int(offer["number"]))
+        """All benchmarks of the tree; those that the base does not have say so."""
+        in_base = {offer["label"] for offer in self.offers["base"]}
+        cases = [Case(**offer) for offer in self.offers["tree"]]
+        for case in cases:
             if case.label not in in_base:
-                failures = "\n".join(self.offers["base"]["failures"].values())
-                case.problem, case.culprit = failures or "no such benchmark", "base"
-            cases.append(case)
+                case.problem, case.culprit = "no such benchmark, or its module cannot be imported there", "base"
         return cases
 
     def warm_up(self, case: Case) -> None:
@@ -297,7 +277,7 @@ def measure(
     for order in (SIDES, SIDES[::-1]):
         if rule is not None and all(case.is_settled(rule) for case in cases):
             break
-        with Pair(setting, order) as pair:
+        with Pair.started(setting, order) as pair:
             if rule is None:
                 cases, rule = choose(pair)
             change = rule.rounds * 2 // 3

@@ -1,0 +1,169 @@
+"""Every number of the presets of the three older models, by itself: a number that changes is changed here as well."""
+
+from __future__ import annotations
+
+import inspect
+import tomllib
+from importlib.resources import files
+
+import pytest
+from ganbench_models.autoencoders.cae import StackedContractiveAutoEncoder
+from ganbench_models.boltzmann.dbn import DeepBeliefNetwork
+from ganbench_models.markov_chains.gsn import GenerativeStochasticNetwork
+
+MODELS = {
+    "dbn": DeepBeliefNetwork,
+    "cae": StackedContractiveAutoEncoder,
+    "gsn": GenerativeStochasticNetwork,
+}
+EVENT_SHAPES = {"mnist": (28, 28), "tfd": (48, 48), "digits": (8, 8)}
+
+DBN_MNIST = {
+    "hidden_sizes": [1000, 1000],
+    "epochs": [7, 14],
+    "batch_size": 100,
+    "learning_rate": [0.1, 0.05],
+    "final_learning_rate": [0.02, 0.002],
+    "momentum": 0.5,
+    "weight_decay": 1e-4,
+    "weight_gain": 0.1,
+    "marginal_clip": 0.01,
+    "gibbs_steps": [1, 1],
+    "mean_reconstructions": False,
+    "particles": 100,
+    "chains": 100,
+    "burn_in": 1000,
+    "thinning": 10,
+}
+DBN_DIGITS = {
+    "hidden_sizes": [128, 128],
+    "epochs": [25, 50],
+    "batch_size": 20,
+    "learning_rate": [0.4, 0.1],
+    "final_learning_rate": [0.02, 0.002],
+    "momentum": 0.5,
+    "weight_decay": 1e-4,
+    "weight_gain": 0.1,
+    "marginal_clip": 0.01,
+    "gibbs_steps": [1, 1],
+    "mean_reconstructions": True,
+    "particles": 100,
+    "chains": 100,
+    "burn_in": 1000,
+    "thinning": 10,
+}
+CAE_MNIST = {
+    "hidden_sizes": [1000, 1000],
+    "epochs": [6, 6],
+    "batch_size": 100,
+    "learning_rate": [0.02, 0.02],
+    "final_learning_rate": [0.002, 0.002],
+    "momentum": 0.9,
+    "contraction": [1.0, 1.0],
+    "weight_gain": 1.0,
+    "marginal_clip": 0.01,
+    "step_size": 1.5,
+    "jacobian": "input",
+    "chains": 100,
+    "burn_in": 1000,
+    "thinning": 5,
+}
+CAE_DIGITS = {
+    "hidden_sizes": [128, 128],
+    "epochs": [40, 40],
+    "batch_size": 50,
+    "learning_rate": [0.2, 0.2],
+    "final_learning_rate": [0.02, 0.02],
+    "momentum": 0.9,
+    "contraction": [0.01, 0.3],
+    "weight_gain": 1.0,
+    "marginal_clip": 0.01,
+    "step_size": 0.7,
+    "jacobian": "input",
+    "chains": 100,
+    "burn_in": 1000,
+    "thinning": 5,
+}
+# the numbers of the authors' program; the chains are ours
+GSN_MNIST = {
+    "hidden_sizes": [1500, 1500],
+    "walkbacks": 4,
+    "hidden_noise": 2.0,
+    "salt_and_pepper": 0.4,
+    "noiseless_h1": True,
+    "input_sampling": True,
+    "learning_rate": 0.25,
+    "momentum": 0.5,
+    "learning_rate_decay": 0.995,
+    "batch_size": 100,
+    "epochs": 1000,
+    "chains": 1000,
+    "burn_in": 100,
+    "thinning": 10,
+    "chain_start": "train",
+}
+GSN_DIGITS = {
+    "hidden_sizes": [200, 200],
+    "walkbacks": 4,
+    "hidden_noise": 0.7,
+    "salt_and_pepper": 0.1,
+    "noiseless_h1": True,
+    "input_sampling": True,
+    "learning_rate": 2.0,
+    "momentum": 0.5,
+    "learning_rate_decay": 0.985,
+    "batch_size": 100,
+    "epochs": 100,
+    "chains": 1000,
+    "burn_in": 100,
+    "thinning": 10,
+    "chain_start": "train",
+}
+PRESETS = {
+    ("dbn", "mnist"): DBN_MNIST,
+    ("dbn", "tfd"): DBN_MNIST,
+    ("dbn", "digits"): DBN_DIGITS,
+    ("cae", "mnist"): CAE_MNIST,
+    ("cae", "tfd"): CAE_MNIST,
+    ("cae", "digits"): CAE_DIGITS,
+    ("gsn", "mnist"): GSN_MNIST,
+    ("gsn", "tfd"): GSN_MNIST,
+    ("gsn", "digits"): GSN_DIGITS,
+}
+
+
+def folder(model):
+    return files("ganbench_models") / "presets" / model
+
+
+def read(model, dataset):
+    return tomllib.loads((folder(model) / f"{dataset}.toml").read_text(encoding="utf-8"))
+
+
+def test_there_are_no_other_presets():
+    found = {(model, path.name.removesuffix(".toml")) for model in MODELS for path in folder(model).iterdir()}
+    assert found == set(PRESETS)
+
+
+@pytest.mark.parametrize(("model", "dataset"), PRESETS)
+def test_the_numbers_are_those_of_the_table(model, dataset):
+    expected = PRESETS[model, dataset] | {"event_shape": list(EVENT_SHAPES[dataset])}
+    assert repr(sorted(read(model, dataset).items())) == repr(sorted(expected.items()))
+
+
+@pytest.mark.parametrize(("model", "dataset"), PRESETS)
+def test_a_preset_says_everything_and_constructs(model, dataset):
+    """Only the device and the precision are left to the defaults."""
+    settings = read(model, dataset)
+    parameters = set(inspect.signature(MODELS[model]).parameters)
+    assert parameters - set(settings) == {"device", "precision"}
+    built = MODELS[model](**settings)
+    epochs = settings["epochs"]
+    assert built.total_epochs == (epochs if isinstance(epochs, int) else sum(epochs))
+
+
+def test_the_defaults_of_the_gsn_are_the_numbers_of_its_source():
+    for name, parameter in inspect.signature(GenerativeStochasticNetwork).parameters.items():
+        if name in GSN_MNIST:
+            default = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+            assert default == GSN_MNIST[name], name
