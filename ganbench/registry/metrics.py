@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,17 @@ __all__ = ["ENTRY_POINT_GROUP", "MetricSource", "find_metric", "names_metric"]
 ENTRY_POINT_GROUP = "ganbench.metrics"
 _HINT = "A metric may also be given as package.module:Class or ./file.py:Class."
 _CONTRACT = "see the contract in ganbench.metrics.metric"
-_NAME = re.compile(r"[A-Za-z][\w.-]*")
+_ATTRIBUTES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "name": (lambda v: isinstance(v, str) and re.fullmatch(r"[A-Za-z][\w.-]*", v), "a word"),
+    "version": (lambda v: type(v) is int, "a whole number"),
+    "direction": (lambda v: v in ("higher", "lower", "neither"), "'higher', 'lower' or 'neither'"),
+    "needs": (
+        lambda v: isinstance(v, tuple | list) and all(role in ROLES for role in v),
+        f'a tuple, as in needs = ("test",), of: {", ".join(ROLES)}',
+    ),
+    "measure": (callable, "a method"),
+}
+"""What a metric has, whether a value is right, and what else it should be."""
 
 
 @dataclass(frozen=True)
@@ -153,20 +163,12 @@ def _checked(
         UsageError: It has not.
     """
     owner = f"The metric {type(metric).__name__!r}"
-    for attribute in ("name", "version", "direction", "needs", "measure"):
+    for attribute, (is_right, expected) in _ATTRIBUTES.items():
         if not hasattr(metric, attribute):
             raise UsageError(f"{owner} lacks {attribute!r}; {_CONTRACT}.")
-    if not isinstance(metric.name, str) or not _NAME.fullmatch(metric.name):
-        raise UsageError(f'{owner} has the name {metric.name!r}; expected a word, as in name = "pixel_mean".')
-    if type(metric.version) is not int:
-        raise UsageError(f"{owner} has version {metric.version!r}; expected a whole number.")
-    if metric.direction not in ("higher", "lower", "neither"):
-        raise UsageError(f"{owner} has direction {metric.direction!r}; accepted: higher, lower, neither.")
-    if not isinstance(metric.needs, tuple | list):
-        raise UsageError(f'{owner} has needs = {metric.needs!r}; expected a tuple, as in needs = ("test",).')
-    for role in metric.needs:
-        if role not in ROLES:
-            raise UsageError(f"{owner} needs {role!r}; accepted: {', '.join(ROLES)}.")
+        value = getattr(metric, attribute)
+        if not is_right(value):
+            raise UsageError(f"{owner} has {attribute} = {value!r}; expected {expected}.")
     return MetricSource(metric, settings, effective, depends_on)
 
 

@@ -119,13 +119,18 @@ def test_what_is_refused(spec, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": None}, "has the name None; expected a word"),
-        ({"name": "two words"}, "has the name 'two words'"),
-        ({"version": "1"}, "has version '1'; expected a whole number"),
-        ({"direction": "up"}, "has direction 'up'; accepted: higher, lower, neither"),
-        ({"needs": "test"}, r"has needs = 'test'; expected a tuple, as in needs = \(\"test\",\)"),
-        ({"needs": ("tests",)}, "needs 'tests'; accepted: train, valid, test, labels, features, generator"),
-        ({"needs": ("generated",)}, "needs 'generated'; accepted"),
+        ({"name": None}, "has name = None; expected a word"),
+        ({"name": "two words"}, "has name = 'two words'; expected a word"),
+        ({"version": "1"}, "has version = '1'; expected a whole number"),
+        ({"version": True}, "has version = True; expected a whole number"),
+        ({"direction": "up"}, "has direction = 'up'; expected 'higher', 'lower' or 'neither'"),
+        (
+            {"needs": "test"},
+            r"has needs = 'test'; expected a tuple, as in needs = \(\"test\",\), of: train, valid, test,",
+        ),
+        ({"needs": ("tests",)}, r"has needs = \('tests',\); expected a tuple"),
+        ({"needs": ("generated",)}, r"has needs = \('generated',\); expected a tuple"),
+        ({"measure": 3}, "has measure = 3; expected a method"),
     ],
 )
 def test_each_attribute_is_looked_at(changes, message):

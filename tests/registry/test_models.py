@@ -88,6 +88,13 @@ def test_a_user_folder_does_not_become_importable(toys):
     assert "models" not in sys.modules
 
 
+def test_a_script_that_runs_itself_is_a_model_file(tmp_path):
+    """It imports the whole harness, in which files are named `depends_on` without being declared by anybody."""
+    text = "import ganbench\nclass M:\n    def __init__(self, shape, *, device): pass\n"
+    (tmp_path / "m.py").write_text(text + "if __name__ == '__main__':\n    ganbench.run('digits', models=[M])\n")
+    assert {"m", "ganbench.records.record"} <= set(find_model(f"{tmp_path}/m.py:M").dependencies())
+
+
 def test_a_path_with_brackets(tmp_path, toys):
     folder = tmp_path / "run[lr=0.1]"
     folder.mkdir()
