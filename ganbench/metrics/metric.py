@@ -27,12 +27,10 @@ import msgspec
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ROLES", "Curve", "Direction", "Features", "Finding", "Labels", "Metric", "MetricResult", "Value"]
+__all__ = ["ROLES", "Curve", "Features", "Finding", "Labels", "Metric", "MetricResult", "Value"]
 
 ROLES = ("train", "valid", "test", "labels", "features", "generator")
 """What a metric may need besides the generated samples."""
-
-Direction = Literal["higher", "lower", "neither"]
 
 Features = Callable[["torch.Tensor"], "torch.Tensor"]
 """Examples `[n, *event_shape]` to their features `[n, d]`."""
@@ -160,10 +158,25 @@ class Metric(Protocol):
       there be as good as with any other samples.
     """
 
-    name: str
-    version: int
-    direction: Direction
-    needs: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """As above; a plain attribute of the class will do, here and below."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """As above."""
+        ...
+
+    @property
+    def direction(self) -> str:
+        """As above."""
+        ...
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """As above."""
+        ...
 
     @property
     def measure(self) -> Callable[..., MetricResult]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -119,7 +119,7 @@ class Parzen:
 
     name = "parzen"
     version = 1
-    direction: Literal["higher"] = "higher"
+    direction = "higher"
     needs = ("valid", "test")
 
     def __init__(
