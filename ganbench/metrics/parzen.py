@@ -97,7 +97,7 @@ def refine_bandwidth(
     low, high = coarse.grid[max(position - 1, 0)], coarse.grid[min(position + 1, len(coarse.grid) - 1)]
     grid = {*np.geomspace(low, high, steps + 1).tolist(), coarse.bandwidth}
     fine = select_bandwidth(valid, centres, sorted(grid), **memory)
-    at_edge = coarse.at_edge and fine.bandwidth in (coarse.grid[0], coarse.grid[-1])
+    at_edge = fine.bandwidth in (coarse.grid[0], coarse.grid[-1])
     return BandwidthSelection(fine.bandwidth, fine.grid, fine.mean_log_likelihoods, at_edge)
 
 

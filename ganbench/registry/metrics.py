@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from ganbench.metrics.metric import ROLES, Metric
 from ganbench.registry.source import Source, check_names, find_target, installed, object_target
 from ganbench.registry.specs import Spec, format_spec, like_default, normal_path, parse_spec, same_setting
 
-__all__ = ["ENTRY_POINT_GROUP", "MetricSource", "find_metric", "names_metric"]
+__all__ = ["ENTRY_POINT_GROUP", "MetricSource", "find_metric", "find_metrics", "names_metric"]
 
 ENTRY_POINT_GROUP = "ganbench.metrics"
 _HINT = "A metric may also be given as package.module:Class or ./file.py:Class."
@@ -79,7 +79,8 @@ class MetricSource:
     @cached_property
     def key(self) -> str:
         """sha256 over what decides its numbers besides samples and data."""
-        return content_key([self.name, self.metric.version, self.settings_as_data, dict(self.depends_on)])
+        of_class = [type(self.metric).__qualname__, self.name, self.metric.version]
+        return content_key([*of_class, self.settings_as_data, dict(self.depends_on)])
 
 
 def find_metric(spec: Any) -> MetricSource:
@@ -105,6 +106,19 @@ def find_metric(spec: Any) -> MetricSource:
     if all(hasattr(spec, name) for name in names):
         return _from_class(factory, {name: getattr(spec, name) for name in names}, spec)
     return _checked(spec, {}, {}, _in_memory())
+
+
+def find_metrics(specs: Iterable[Any]) -> tuple[MetricSource, ...]:
+    """The metrics that specs name, each once, however it is written.
+
+    Raises:
+        UserError: As `find_metric`; or two different metrics are written alike.
+    """
+    found: dict[str, MetricSource] = {}
+    for metric in map(find_metric, specs):
+        if found.setdefault(metric.label, metric).key != metric.key:
+            raise UsageError(f"Two different metrics are called {metric.label!r}. Give one of them another name.")
+    return tuple(found.values())
 
 
 def _from_class(factory: type, settings: Mapping[str, Any], metric: Any = None) -> MetricSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from ganbench.errors import ModelError, UnknownNameError, UsageError
 from ganbench.metrics import PAPER_GRID
 from ganbench.metrics.neighbors import NearestNeighbors
 from ganbench.metrics.parzen import Parzen
-from ganbench.registry.metrics import find_metric, names_metric
+from ganbench.registry.metrics import find_metric, find_metrics, names_metric
 
 _TOYS = str(Path(__file__).parents[1] / "data" / "metrics.py")
 
@@ -61,6 +62,25 @@ def test_the_key_follows_the_source_and_the_version(tmp_path):
     assert find_metric(f"{path}:MeanDistance").key != first.key
     path.write_text(text.replace('"mean_distance", 1', '"mean_distance", 2'))
     assert find_metric(f"{path}:MeanDistance").key != first.key
+
+
+def test_two_classes_of_one_name_in_a_file_are_two_metrics(tmp_path):
+    text = Path(_TOYS).read_text(encoding="utf-8")
+    text += "\n\nclass Newer(MeanDistance):\n    version = 2\n\n\nclass Same(MeanDistance):\n    pass\n"
+    (tmp_path / "m.py").write_text(text)
+    specs = [f"{tmp_path}/m.py:{name}" for name in ("MeanDistance", "Newer", "Same", "WrongDirection")]
+    assert len({find_metric(spec).key for spec in specs}) == 4
+    for other in specs[1:]:
+        with pytest.raises(UsageError, match=r"Two different metrics are called 'mean_distance'."):
+            find_metrics([specs[0], other])
+    found = find_metrics([specs[0], "parzen", f"{specs[0]}[scale=1]", f"{specs[0]}[scale=2]", Parzen()])
+    assert [metric.label for metric in found] == ["mean_distance", "parzen", "mean_distance[scale=2.0]"]
+
+
+def test_the_version_is_part_of_the_key():
+    found = find_metric("parzen")
+    newer = type("Parzen", (Parzen,), {"version": 2})()
+    assert dataclasses.replace(found, metric=newer).key != dataclasses.replace(found, metric=Parzen()).key == found.key
 
 
 def test_the_key_of_our_metrics_follows_their_kernels():
