@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganbench.catalogue import catalogue, describe_component
+    from ganbench.components import catalogue, describe_component
     from ganbench.conformance import check, check_metric, check_model
     from ganbench.datasets import Dataset, Split, load_dataset
     from ganbench.errors import ModelError, UserError
@@ -48,12 +48,12 @@ _HOME = {
     "Run": "experiment.run",
     "Split": "datasets",
     "UserError": "errors",
-    "catalogue": "catalogue",
+    "catalogue": "components",
     "check": "conformance",
     "check_metric": "conformance",
     "check_model": "conformance",
     "derive_seed": "runtime.seeding",
-    "describe_component": "catalogue",
+    "describe_component": "components",
     "evaluate": "experiment.run",
     "load_dataset": "datasets",
     "load_protocol": "protocols",

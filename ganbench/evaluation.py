@@ -1,25 +1,29 @@
 """From samples and a split to scores: the one way, for models, files and arrays alike.
 
-A metric is given what it needs, by role and as tensors on one device, and nothing else. What a score depends on, the
-samples, those data, the metric's settings and its source, makes its key: a stored score of the same key is as good.
+A metric is given what it needs, by role and as tensors of its own on one device, and nothing else. What a score depends
+on, the samples, those data, the metric's settings and its source, makes its key: a stored score of the same key is as
+good.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
-from ganbench.datasets import Split
+from ganbench.datasets import Split, as_array
 from ganbench.errors import DataError, ModelError, SampleError
 from ganbench.files import content_key
+from ganbench.metrics.features import pixels
 from ganbench.metrics.metric import Labels, MetricResult
 from ganbench.records.record import Score
 from ganbench.registry.metrics import MetricSource
 from ganbench.runtime.seeding import derive_seed, torch_generator
+from ganbench.schema import convert
 
 if TYPE_CHECKING:
     import torch
@@ -42,6 +46,8 @@ def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int
         data["labels"] = [split.labels_checksum(role) for role in _EXAMPLES]
         if not any(data["labels"]):
             raise DataError(f"The metric {metric.name!r} needs class labels, and these data have none.")
+    if "features" in needs:
+        data["features"] = pixels.__name__
     return content_key([metric.key, samples_sha256, data, seed if "generator" in needs else None])
 
 
@@ -70,12 +76,11 @@ class Evaluation:
             UserError: The metric cannot be computed here; its text says why.
             ModelError: The metric breaks its contract.
         """
-        given = {role: self._role(role, metric) for role in metric.metric.needs}
-        result = metric.metric.measure(generated=self._tensors["generated"], **given)
+        result = metric.metric.measure(**self.arguments(metric))
         if not isinstance(result, MetricResult):
             found = type(result).__name__
             raise ModelError(f"The metric {metric.label!r} returned {found}; expected ganbench.metrics.MetricResult.")
-        return Score(
+        score = Score(
             metric=metric.name,
             version=metric.metric.version,
             settings=metric.settings_as_data,
@@ -85,71 +90,60 @@ class Evaluation:
             curves=result.curves,
             findings=result.findings,
         )
+        try:  # parts of a result are not looked at when it is made
+            return convert(msgspec.to_builtins(score), Score)
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"The metric {metric.label!r} returned a result that cannot be stored: {error}") from error
 
-    @cached_property
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        import torch
+    def arguments(self, metric: MetricSource) -> dict[str, Any]:
+        """What a metric is given, by role: copies, so that none can spoil the data of another."""
+        return {role: self._argument(role, metric) for role in ("generated", *metric.metric.needs)}
 
-        arrays = {"generated": self.generated, "train": self.split.train, "valid": self.split.valid}
-        arrays["test"] = self.split.test
-        return {role: torch.from_numpy(array).to(self.device) for role, array in arrays.items()}
-
-    def _role(self, role: str, metric: MetricSource) -> Any:
+    def _argument(self, role: str, metric: MetricSource) -> Any:
         if role == "labels":
-            return Labels(*map(_as_tensor, (self.split.train_labels, self.split.valid_labels, self.split.test_labels)))
+            return Labels(**{part: self._copy(getattr(self.split, f"{part}_labels")) for part in _EXAMPLES})
         if role == "features":
-            from ganbench.metrics.features import pixels
-
             return pixels
         if role == "generator":
             return torch_generator(derive_seed(self.seed, metric.name, self.samples_sha256))
-        return self._tensors[role]
+        return self._copy(self.generated if role == "generated" else getattr(self.split, role))
 
+    def _copy(self, array: np.ndarray | None) -> torch.Tensor | None:
+        import torch
 
-def _as_tensor(labels: np.ndarray | None) -> Any:
-    import torch
-
-    return None if labels is None else torch.from_numpy(labels)
-
-
-def _as_array(samples: Any, origin: str) -> np.ndarray:
-    """Samples as an array of real numbers that NumPy knows; torch's bfloat16 becomes float32."""
-    if hasattr(samples, "detach"):
-        samples = samples.detach().cpu()
-        samples = samples.float().numpy() if samples.dtype.is_floating_point else samples.numpy()
-    try:
-        return np.asarray(samples)
-    except (TypeError, ValueError) as error:
-        raise SampleError(f"{origin}: samples must be an array or a tensor; got {type(samples).__name__}.") from error
+        return None if array is None else torch.tensor(array, device=self.device)
 
 
 def check_samples(
-    samples: np.ndarray, *, event_shape: Sequence[int], value_range: tuple[float, float], origin: str
+    samples: Any, *, event_shape: Sequence[int], value_range: tuple[float, float], origin: str
 ) -> np.ndarray:
     """Return samples as float32 `[n, *event_shape]`, or say what is wrong with them.
 
-    Flat rows `[n, d]` are accepted. Where data are images in [0, 1], samples must be as well.
+    Arrays and tensors of any real dtype, byte order and device are accepted, and flat rows `[n, d]`. Where data are
+    images in [0, 1], samples must be as well.
 
     Raises:
         SampleError: Wrong shape, not finite, not numbers, or out of range.
     """
-    samples = _as_array(samples, origin)
-    shape = tuple(event_shape)
-    if not np.issubdtype(samples.dtype, np.number) or np.iscomplexobj(samples):
-        raise SampleError(f"{origin}: samples must be real numbers; got dtype {samples.dtype}.")
-    flat = int(np.prod(shape))
-    if samples.ndim == 0 or len(samples) == 0 or (samples.shape[1:] != shape and samples.shape[1:] != (flat,)):
+    try:
+        array = as_array(samples, origin)
+    except DataError as error:
+        raise SampleError(str(error)) from error
+    shape, flat = tuple(event_shape), math.prod(event_shape)
+    if array.ndim == 0 or len(array) == 0 or array.shape[1:] not in (shape, (flat,)):
         raise SampleError(
-            f"{origin}: samples have shape {list(samples.shape)}; expected [n, {', '.join(map(str, shape))}] or "
+            f"{origin}: samples have shape {list(array.shape)}; expected [n, {', '.join(map(str, shape))}] or "
             f"[n, {flat}] with n >= 1."
         )
-    finite = np.isfinite(samples)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told below
+        array = np.ascontiguousarray(array, dtype=np.float32).reshape(len(array), *shape)
+    finite = np.isfinite(array)
     if not finite.all():
-        bad = int((~finite.reshape(len(samples), -1).all(1)).sum())
-        raise SampleError(f"{origin}: {bad} of {len(samples)} samples hold NaN or infinity; they cannot be scored.")
+        bad = int((~finite.reshape(len(array), -1).all(1)).sum())
+        raise SampleError(f"{origin}: {bad} of {len(array)} samples hold NaN or infinity; they cannot be scored.")
     if value_range == (0.0, 1.0):
-        _check_unit_range(samples, origin)
-    return np.ascontiguousarray(samples, dtype=np.float32).reshape(len(samples), *shape)
+        _check_unit_range(array, origin)
+    return array
 
 
 def _check_unit_range(samples: np.ndarray, origin: str) -> None:

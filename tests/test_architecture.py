@@ -27,7 +27,7 @@ FLOORS = {
     "protocols": 2,
     "registry": 3,
     "records": 3,
-    "catalogue": 4,
+    "components": 4,
     "evaluation": 4,
     "experiment": 5,
     "conformance": 5,

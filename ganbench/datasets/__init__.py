@@ -5,6 +5,7 @@ A data set is loaded when it is asked for; listing and describing import nothing
 
 from __future__ import annotations
 
+from ganbench.datasets._arrays import as_array
 from ganbench.datasets._sources import data_root
 from ganbench.datasets.base import Dataset, Split, UnavailableDataset
 from ganbench.datasets.catalogue import (
@@ -23,6 +24,7 @@ __all__ = [
     "Entry",
     "Split",
     "UnavailableDataset",
+    "as_array",
     "as_dataset",
     "data_root",
     "dataset_names",

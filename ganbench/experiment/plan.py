@@ -19,7 +19,7 @@ from ganbench.files import content_key
 from ganbench.protocols import DatasetPlan, Protocol
 from ganbench.records.record import DataRef, ModelRef, Place, Record, Score
 from ganbench.records.store import Store
-from ganbench.registry.metrics import MetricSource, find_metric
+from ganbench.registry.metrics import MetricSource, find_metrics
 from ganbench.registry.models import ModelObject, ModelSource, SampleArray, SampleFile, Variant, find_model
 from ganbench.runtime.seeding import derive_seed
 
@@ -195,5 +195,4 @@ def _datasets(request: Request) -> list[tuple[DatasetPlan, Dataset | Unavailable
 
 
 def _metrics(request: Request, plan: DatasetPlan) -> tuple[MetricSource, ...]:
-    sources = [find_metric(spec) for spec in (*request.protocol.metrics_on(plan), *request.metrics)]
-    return tuple({source.label: source for source in sources}.values())
+    return find_metrics((*request.protocol.metrics_on(plan), *request.metrics))

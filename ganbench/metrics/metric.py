@@ -5,7 +5,7 @@ A metric is any object with the attributes and the method of `Metric`; no base c
     from ganbench.metrics import MetricResult, Value
 
     class PixelMean:
-        name, version, direction = "pixel_mean", 1, "lower"
+        name, version, direction, symmetric = "pixel_mean", 1, "lower", True
         needs = ("test",)
 
         def measure(self, *, generated, test):
@@ -27,12 +27,10 @@ import msgspec
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ROLES", "Curve", "Direction", "Features", "Finding", "Labels", "Metric", "MetricResult", "Value"]
+__all__ = ["ROLES", "Curve", "Features", "Finding", "Labels", "Metric", "MetricResult", "Value"]
 
 ROLES = ("train", "valid", "test", "labels", "features", "generator")
 """What a metric may need besides the generated samples."""
-
-Direction = Literal["higher", "lower", "neither"]
 
 Features = Callable[["torch.Tensor"], "torch.Tensor"]
 """Examples `[n, *event_shape]` to their features `[n, d]`."""
@@ -40,6 +38,8 @@ Features = Callable[["torch.Tensor"], "torch.Tensor"]
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A number, its error, and what the error is across.
+
+    Numbers of NumPy and torch, and vectors of them, become plain ones.
 
     Attributes:
         value: The number, finite.
@@ -56,9 +56,14 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     per_example: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        numbers = [self.value, *self.per_example] + ([] if self.standard_error is None else [self.standard_error])
-        if not all(map(math.isfinite, numbers)):
-            raise ValueError(f"a value, its error and its examples must be finite; got {self.value!r}")
+        _make_plain(self, value=float(self.value), per_example=_plain(self.per_example))
+        if self.standard_error is not None:
+            _make_plain(self, standard_error=float(self.standard_error))
+        for name, number in (("value", self.value), ("standard_error", self.standard_error or 0.0)):
+            if not math.isfinite(number):
+                raise ValueError(f"{name} must be finite; got {number!r}")
+        if not all(map(math.isfinite, self.per_example)):
+            raise ValueError(f"per_example must be finite; {self.value!r} has values that are not")
         if (self.standard_error is None) != (self.across == ""):
             raise ValueError("a standard error says what it is across, and only a standard error does")
         if self.standard_error is not None and self.standard_error < 0:
@@ -74,8 +79,22 @@ class Curve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     y: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        _make_plain(self, x=_plain(self.x), y=_plain(self.y))
         if len(self.x) != len(self.y):
             raise ValueError(f"a curve has as many x as y; got {len(self.x)} and {len(self.y)}")
+        if not all(map(math.isfinite, (*self.x, *self.y))):
+            raise ValueError(f"the curve of {self.y_name!r} must be finite")
+
+
+def _plain(numbers: Any) -> tuple[float, ...]:
+    if type(numbers) is tuple and all(type(number) is float for number in numbers):
+        return numbers
+    return tuple(map(float, numbers))
+
+
+def _make_plain(struct: msgspec.Struct, **fields: Any) -> None:
+    for name, value in fields.items():
+        msgspec.structs.force_setattr(struct, name, value)
 
 
 class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,6 +127,7 @@ class MetricResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
     def __post_init__(self) -> None:
         if not self.values:
             raise ValueError("a result has at least one value")
+        _make_plain(self, findings=tuple(self.findings))
 
 
 class Labels(msgspec.Struct, frozen=True):
@@ -130,12 +150,33 @@ class Metric(Protocol):
         version: Raised whenever a change makes another number; part of the key of every stored score.
         direction: Of the first value: "higher" is better, "lower" is, or "neither".
         needs: Which of `ROLES` it is given besides the samples; a stored score depends on these and no others.
+
+    Two attributes may be left out; they tell `ganbench check` what to expect:
+
+    - ``symmetric = True``: samples and test data may exchange roles without changing the first value;
+    - ``at_identity``: the first value where the samples are the test data. Without it, a metric with a direction must
+      there be as good as with any other samples.
     """
 
-    name: str
-    version: int
-    direction: Direction
-    needs: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """As above; a plain attribute of the class will do, here and below."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """As above."""
+        ...
+
+    @property
+    def direction(self) -> str:
+        """As above."""
+        ...
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """As above."""
+        ...
 
     @property
     def measure(self) -> Callable[..., MetricResult]:

@@ -6,7 +6,7 @@ beside the training image nearest to them in Euclidean distance, to show that th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Curve, MetricResult, Value
@@ -31,7 +31,7 @@ class NearestNeighbors:
 
     name = "nearest_neighbors"
     version = 1
-    direction: Literal["neither"] = "neither"  # right is as far as test examples are
+    direction = "neither"  # right is as far as test examples are
     needs = ("train", "test")
 
     def __init__(self, *, limit: int = 1000) -> None:

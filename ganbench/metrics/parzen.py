@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -97,7 +97,7 @@ def refine_bandwidth(
     low, high = coarse.grid[max(position - 1, 0)], coarse.grid[min(position + 1, len(coarse.grid) - 1)]
     grid = {*np.geomspace(low, high, steps + 1).tolist(), coarse.bandwidth}
     fine = select_bandwidth(valid, centres, sorted(grid), **memory)
-    at_edge = coarse.at_edge and fine.bandwidth in (coarse.grid[0], coarse.grid[-1])
+    at_edge = fine.bandwidth in (coarse.grid[0], coarse.grid[-1])
     return BandwidthSelection(fine.bandwidth, fine.grid, fine.mean_log_likelihoods, at_edge)
 
 
@@ -119,7 +119,7 @@ class Parzen:
 
     name = "parzen"
     version = 1
-    direction: Literal["higher"] = "higher"
+    direction = "higher"
     needs = ("valid", "test")
 
     def __init__(
@@ -171,7 +171,7 @@ def expand_grid(grid: Any) -> tuple[float, ...]:
     accepted = "1 to 1000 positive numbers, or { start, stop, count } with 0 < start < stop and 2 <= count <= 1000"
     try:
         values = _logarithmic(**grid) if isinstance(grid, Mapping) else tuple(sorted(map(_number, grid)))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"grid is {grid!r}; accepted: {accepted}.") from error
     if not 1 <= len(values) <= 1000 or not all(0 < v < math.inf for v in values):
         raise ValueError(f"grid is {grid!r}; accepted: {accepted}.")

@@ -107,13 +107,14 @@ class _Search:
         """Take a module, the files that it declares and what it imports."""
         try:
             source = _parsed(path.read_bytes())
+            declared = [] if module.partition(".")[0] == _HARNESS else list(_declared_files(source.body))
         except SyntaxError as error:
             error.filename = str(path)
             raise
         except ModelError as error:
             raise ModelError(f"{path.name}: {error}") from None
         self.found[module] = source.skeleton
-        for name in source.depends_on:
+        for name in declared:
             self._take_files(path.parent / name, path)
         package = module if path.name == "__init__.py" else module.rpartition(".")[0]
         for statement in source.imports:
@@ -205,11 +206,11 @@ class _Import(NamedTuple):
 
 @dataclass(frozen=True)
 class _Source:
-    """What counts of a file of Python: a hash of its syntax, its imports and the files that it declares."""
+    """What counts of a file of Python: a hash of its syntax, its imports, and statements that may declare files."""
 
     skeleton: str
     imports: tuple[_Import, ...]
-    depends_on: tuple[str, ...]
+    body: tuple[ast.stmt, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -220,7 +221,7 @@ def _parsed(source: bytes) -> _Source:
     _write_skeleton(tree, words.append, statements.append)
     imports = [found for node in statements for found in _imports(node, tree)]
     skeleton = hashlib.sha256(" ".join(words).encode()).hexdigest()
-    return _Source(skeleton, tuple(imports), tuple(_declared_files(tree.body)))
+    return _Source(skeleton, tuple(imports), tuple(tree.body))
 
 
 def _write_skeleton(node: Any, write: Callable[[str], None], found_import: Callable[[ast.AST], None]) -> None:

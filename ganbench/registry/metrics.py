@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,13 +14,25 @@ from typing import Any
 from ganbench.errors import UsageError
 from ganbench.files import content_key
 from ganbench.metrics.metric import ROLES, Metric
-from ganbench.registry.source import Source, find_target, installed, object_target
-from ganbench.registry.specs import Spec, format_spec, parse_spec, same_setting
+from ganbench.registry.source import Source, check_names, find_target, installed, object_target
+from ganbench.registry.specs import Spec, format_spec, like_default, normal_path, parse_spec, same_setting
 
-__all__ = ["ENTRY_POINT_GROUP", "MetricSource", "find_metric", "names_metric"]
+__all__ = ["ENTRY_POINT_GROUP", "MetricSource", "find_metric", "find_metrics", "names_metric"]
 
 ENTRY_POINT_GROUP = "ganbench.metrics"
 _HINT = "A metric may also be given as package.module:Class or ./file.py:Class."
+_CONTRACT = "see the contract in ganbench.metrics.metric"
+_ATTRIBUTES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "name": (lambda v: isinstance(v, str) and re.fullmatch(r"[A-Za-z][\w.-]*", v), "a word"),
+    "version": (lambda v: type(v) is int, "a whole number"),
+    "direction": (lambda v: v in ("higher", "lower", "neither"), "'higher', 'lower' or 'neither'"),
+    "needs": (
+        lambda v: isinstance(v, tuple | list) and all(role in ROLES for role in v),
+        f'a tuple, as in needs = ("test",), of: {", ".join(ROLES)}',
+    ),
+    "measure": (callable, "a method"),
+}
+"""What a metric has, whether a value is right, and what else it should be."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +63,31 @@ class MetricSource:
 
     @property
     def settings_as_data(self) -> dict[str, Any]:
-        """All settings as numbers, strings, lists and tables."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in self.effective.items()}
+        """All settings as numbers, strings, lists and tables.
+
+        Raises:
+            UsageError: One of them is something else, which no record can hold.
+        """
+        try:
+            return dict(json.loads(json.dumps(dict(self.effective), allow_nan=False)))
+        except (TypeError, ValueError) as error:
+            raise UsageError(
+                f"The metric {self.name!r} has settings that no record can hold ({error}): {dict(self.effective)!r}. "
+                "Give numbers or strings, and convert them in the constructor."
+            ) from error
 
     @cached_property
     def key(self) -> str:
         """sha256 over what decides its numbers besides samples and data."""
-        return content_key([self.name, self.metric.version, self.settings_as_data, dict(self.depends_on)])
+        of_class = [type(self.metric).__qualname__, self.name, self.metric.version]
+        return content_key([*of_class, self.settings_as_data, dict(self.depends_on)])
 
 
 def find_metric(spec: Any) -> MetricSource:
     """The metric that a spec names, imported and constructed; or one made of a class or an object.
+
+    An object's settings are its attributes of the names of its constructor's parameters. What is in no importable file,
+    as in a notebook, gets another key every time: what it depends on cannot be known.
 
     Raises:
         UnknownNameError: No installed metric has this name.
@@ -71,46 +99,91 @@ def find_metric(spec: Any) -> MetricSource:
     if isinstance(spec, str):
         return _from_spec(parse_spec(spec))
     if isinstance(spec, type):
-        target = object_target(spec)
-        return _from_spec(Spec(target)) if target else _construct(spec, {}, {"in memory": uuid.uuid4().hex})
-    return MetricSource(_checked(spec), depends_on={"in memory": uuid.uuid4().hex})
+        return _from_class(spec, {})
+    if not hasattr(spec, "measure"):
+        raise UsageError(f"{spec!r} is no metric: it lacks 'measure'; {_CONTRACT}.")
+    factory, names = type(spec), list(_parameters(type(spec)))
+    if all(hasattr(spec, name) for name in names):
+        return _from_class(factory, {name: getattr(spec, name) for name in names}, spec)
+    return _checked(spec, {}, {}, _in_memory())
 
 
-def _from_spec(spec: Spec) -> MetricSource:
+def find_metrics(specs: Iterable[Any]) -> tuple[MetricSource, ...]:
+    """The metrics that specs name, each once, however it is written.
+
+    Raises:
+        UserError: As `find_metric`; or two different metrics are written alike.
+    """
+    found: dict[str, MetricSource] = {}
+    for metric in map(find_metric, specs):
+        if found.setdefault(metric.label, metric).key != metric.key:
+            raise UsageError(f"Two different metrics are called {metric.label!r}. Give one of them another name.")
+    return tuple(found.values())
+
+
+def _from_class(factory: type, settings: Mapping[str, Any], metric: Any = None) -> MetricSource:
+    target = object_target(factory)
+    return _from_spec(Spec(target, settings), metric) if target else _construct(factory, settings, _in_memory(), metric)
+
+
+def _in_memory() -> dict[str, str]:
+    return {"in memory": uuid.uuid4().hex}
+
+
+def _from_spec(spec: Spec, metric: Any = None) -> MetricSource:
     source = Source(*find_target(spec, ENTRY_POINT_GROUP, "metric", _HINT))
-    return _construct(source.load(), spec.settings, source.dependencies())
+    found = _construct(source.load(), spec.settings, source.dependencies(), metric)
+    point = installed(ENTRY_POINT_GROUP).get(found.name)
+    if point is None or point.value == source.target:
+        return found
+    raise UsageError(
+        f"The metric {spec.target!r} calls itself {found.name!r}, which is the name of the installed metric "
+        f"{point.value}. Give it another name."
+    )
 
 
-def _construct(factory: Any, settings: Mapping[str, Any], depends_on: Mapping[str, str]) -> MetricSource:
+def _parameters(factory: type) -> dict[str, Any]:
+    """The settings of a class and their defaults."""
+    by_name = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return {name: p.default for name, p in inspect.signature(factory).parameters.items() if p.kind in by_name}
+
+
+def _construct(
+    factory: Any, settings: Mapping[str, Any], depends_on: Mapping[str, str], metric: Any = None
+) -> MetricSource:
+    """A metric of a class; or `metric`, which is an object of it."""
     if not isinstance(factory, type):
-        raise UsageError(f"{factory!r} is no metric: expected a class; see the contract in ganbench.metrics.metric.")
-    parameters = inspect.signature(factory).parameters
-    defaults = {name: p.default for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-    for name in settings:
-        if name not in defaults:
-            known = ", ".join(defaults) or "(none)"
-            raise UsageError(f"The metric {factory.__name__!r} has no setting {name!r}; it has: {known}.")
-    changed = {k: v for k, v in settings.items() if not same_setting(v, defaults[k])}
+        raise UsageError(f"{factory!r} is no metric; expected a class: {_CONTRACT}.")
+    owner = f"The metric {factory.__name__!r}"
+    if not hasattr(factory, "measure"):
+        raise UsageError(f"{owner} lacks 'measure'; {_CONTRACT}.")
+    defaults = _parameters(factory)
+    check_names(owner, "setting", settings, defaults)
+    given = {name: like_default(value, defaults[name]) for name, value in settings.items()}
+    changed = {name: value for name, value in given.items() if not same_setting(value, defaults[name])}
     try:
-        metric = factory(**changed)
+        metric = factory(**changed) if metric is None else metric
     except (ValueError, TypeError) as error:
-        raise UsageError(f"The metric {factory.__name__!r} cannot be built: {error}") from error
-    return MetricSource(_checked(metric), changed, {**defaults, **changed}, depends_on)
+        raise UsageError(f"{owner} cannot be built: {error}") from error
+    return _checked(metric, changed, {**defaults, **changed}, depends_on)
 
 
-def _checked(metric: Any) -> Metric:
-    name = getattr(metric, "name", type(metric).__name__)
-    for attribute in ("name", "version", "direction", "needs", "measure"):
+def _checked(
+    metric: Any, settings: Mapping[str, Any], effective: Mapping[str, Any], depends_on: Mapping[str, str]
+) -> MetricSource:
+    """The metric, if it has all that the contract asks for.
+
+    Raises:
+        UsageError: It has not.
+    """
+    owner = f"The metric {type(metric).__name__!r}"
+    for attribute, (is_right, expected) in _ATTRIBUTES.items():
         if not hasattr(metric, attribute):
-            raise UsageError(
-                f"{name!r} is no metric: it lacks {attribute!r}; see the contract in ganbench.metrics.metric."
-            )
-    unknown = [role for role in metric.needs if role not in ROLES]
-    if unknown:
-        raise UsageError(f"The metric {name!r} needs {unknown[0]!r}; accepted: {', '.join(ROLES)}.")
-    if metric.direction not in ("higher", "lower", "neither"):
-        raise UsageError(f"The metric {name!r} has direction {metric.direction!r}; accepted: higher, lower, neither.")
-    return metric  # type: ignore[no-any-return]
+            raise UsageError(f"{owner} lacks {attribute!r}; {_CONTRACT}.")
+        value = getattr(metric, attribute)
+        if not is_right(value):
+            raise UsageError(f"{owner} has {attribute} = {value!r}; expected {expected}.")
+    return MetricSource(metric, settings, effective, depends_on)
 
 
 def names_metric(spec: Any) -> bool:
@@ -122,6 +195,8 @@ def names_metric(spec: Any) -> bool:
     if not isinstance(spec, str):
         return hasattr(spec, "measure")
     parsed = parse_spec(spec)
-    if ":" not in parsed.target:
-        return parsed.target in installed(ENTRY_POINT_GROUP)
+    if parsed.target in installed(ENTRY_POINT_GROUP):
+        return True
+    if ":" not in parsed.target or normal_path(parsed.target).exists():
+        return False
     return hasattr(Source(*find_target(parsed, ENTRY_POINT_GROUP, "metric", _HINT)).load(), "measure")

@@ -5,6 +5,7 @@ All of them have the same few attributes, so that the rest of the harness need n
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import tomllib
@@ -13,21 +14,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ganbench.errors import ModelError, UsageError
+from ganbench.errors import DataError, ModelError, UsageError
 from ganbench.files import content_key, file_sha256
-from ganbench.registry.source import Source, find_target, object_target
-from ganbench.registry.specs import format_spec, is_file, normal_path, parse_spec, same_setting
+from ganbench.registry.source import Source, check_names, find_target, installed, object_target
+from ganbench.registry.specs import Spec, format_spec, like_default, normal_path, parse_spec, same_setting
 from ganbench.registry.user_files import user_error_place
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "ModelObject",
     "ModelSource",
-    "Origin",
     "SampleArray",
     "SampleFile",
     "SampleFunction",
@@ -36,9 +37,11 @@ __all__ = [
 ]
 
 ENTRY_POINT_GROUP = "ganbench.models"
-SAMPLE_SUFFIXES = (".npy", ".npz")
+_SAMPLE_SUFFIXES = (".npy", ".npz")
+_NAMES_OF_SAMPLES = ("samples", "images", "arr_0")
 _HINT = "A model may also be given as package.module:Class, ./file.py:Class, or a file of samples (.npy, .npz)."
 _METHODS = ("fit", "sample", "state_dict", "load_state_dict")
+_marks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of the classes and functions that are in no file
 
 
 @dataclass(frozen=True)
@@ -57,31 +60,12 @@ class Variant:
     preset: str = ""
 
 
-class Origin(Protocol):
-    """What models, files of samples and arrays of samples have in common."""
-
-    @property
-    def name(self) -> str:
-        """A short name; the seeds of its random numbers are derived from it."""
-
-    @property
-    def mark(self) -> str:
-        """What tells it apart from others with the same label; empty for installed models."""
-
-    @property
-    def fingerprint(self) -> str:
-        """sha256 over what its samples depend on besides hyper-parameters, data and seeds."""
-
-    def variant(self, dataset: str, event_shape: Sequence[int]) -> Variant:
-        """The model as it is on a data set."""
-
-
 def find_model(spec: Any) -> ModelSource | ModelObject | SampleFile | SampleArray:
     """Find what a spec names, without importing it; or wrap a class, a function or an array of samples.
 
     Raises:
         UnknownNameError: No installed model has this name.
-        UsageError: The spec is malformed, or names a file that is not there or of no known kind.
+        UsageError: The spec is malformed, names a file that is not there or of no known kind, or is none of these.
         ModelError: Two installed packages have different models of this name.
     """
     if isinstance(spec, Path):
@@ -89,7 +73,7 @@ def find_model(spec: Any) -> ModelSource | ModelObject | SampleFile | SampleArra
     if not isinstance(spec, str):
         return _find_object(spec)
     parsed = parse_spec(spec)
-    if parsed.target.lower().endswith(SAMPLE_SUFFIXES):
+    if parsed.target.lower().endswith(_SAMPLE_SUFFIXES):
         if parsed.settings:
             raise UsageError(f"{spec!r}: a file of samples takes no settings.")
         path = normal_path(parsed.target)
@@ -97,42 +81,57 @@ def find_model(spec: Any) -> ModelSource | ModelObject | SampleFile | SampleArra
             raise UsageError(f"{spec!r}: there is no file {parsed.target}.")
         return SampleFile(path)
     if ":" not in parsed.target and not parsed.target.endswith(".py"):
-        _refuse_other_files(parsed.target)
-    name, target = find_target(parsed, ENTRY_POINT_GROUP, "model", _HINT)
-    return ModelSource(name, target, parsed.settings)
+        _refuse_other_files(spec.strip(), parsed.target)
+    return ModelSource(*find_target(parsed, ENTRY_POINT_GROUP, "model", _HINT), parsed.settings)
 
 
-def _refuse_other_files(target: str) -> None:
-    if is_file(target) and ("/" in target or "." in target or normal_path(target).is_dir()):
-        what = "a folder" if normal_path(target).is_dir() else "a file of another kind"
+def _refuse_other_files(spec: str, target: str) -> None:
+    """Say what to do with a folder, a picture or a mistyped path; installed names are none of them."""
+    if target in installed(ENTRY_POINT_GROUP):
+        return
+    path = next((path for path in (normal_path(spec), normal_path(target)) if path.exists()), None)
+    if path is not None:
+        what = "a folder" if path.is_dir() else "a file of another kind"
         raise UsageError(
-            f"{target!r} is {what}. Samples are read from .npy and .npz files, [n, *shape] in the range of the data: "
-            "write them with numpy.save or numpy.savez(path, samples=samples)."
+            f"{spec!r} is {what}. Samples are read from .npy and .npz files, [n, *event_shape] in the range of the "
+            "data: write them with numpy.save or numpy.savez(path, samples=samples)."
         )
-    if "/" in target or target.endswith((".png", ".jpg", ".zip", ".pt", ".npy.gz")):
-        raise UsageError(f"{target!r}: there is no such file. {_HINT}")
+    if "/" in target or "." in target:
+        raise UsageError(f"{spec!r}: there is no file {target}. {_HINT}")
 
 
 def _find_object(thing: Any) -> ModelSource | ModelObject | SampleArray:
-    if isinstance(thing, type) or (callable(thing) and hasattr(thing, "__qualname__")):
+    from ganbench.datasets import as_array
+
+    settings: dict[str, Any] = {}
+    if isinstance(thing, functools.partial) and isinstance(thing.func, type) and not thing.args:
+        thing, settings = thing.func, _storable(thing)
+    if callable(thing):
         target = object_target(thing)
         if target is None:
-            return ModelObject(thing)
-        name, target = find_target(parse_spec(target), ENTRY_POINT_GROUP, "model", _HINT)
-        return ModelSource(name, target)
-    return SampleArray(_as_array(thing))
-
-
-def _as_array(samples: Any) -> np.ndarray:
-    if hasattr(samples, "detach"):
-        samples = samples.detach().cpu()
-        samples = samples.float().numpy() if samples.dtype.is_floating_point else samples.numpy()
-    array = np.asarray(samples)
-    if array.dtype == object:
+            return ModelObject(thing, settings)
+        return ModelSource(*find_target(Spec(target), ENTRY_POINT_GROUP, "model", _HINT), settings)
+    expected = "A model is a spec, a class, a function f(n, generator) or an array of samples"
+    if hasattr(thing, "fit") and hasattr(thing, "sample"):
         raise UsageError(
-            f"A model is a spec, a class, a function or an array of samples; got {type(samples).__name__}."
+            f"{expected}; got an object of class {type(thing).__name__}. Give the class, with settings by "
+            "functools.partial: every fold trains a model of its own."
         )
-    return array
+    try:
+        return SampleArray(as_array(thing, "the samples"))
+    except DataError as error:
+        raise UsageError(f"{expected}; got {type(thing).__name__}. {error}") from error
+
+
+def _storable(factory: functools.partial[Any]) -> dict[str, Any]:
+    try:
+        content_key(factory.keywords)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"The settings {factory.keywords!r} of {factory.func.__name__!r} are not accepted ({error}). "
+            "Values are finite numbers, strings, booleans, and lists and tables of them."
+        ) from error
+    return dict(factory.keywords)
 
 
 @dataclass(frozen=True)
@@ -144,14 +143,22 @@ class ModelSource(Source):
         """Two files in different folders may hold classes of one name."""
         return content_key(self.module)[:8] if self.is_user_file else ""
 
-    @property
+    @cached_property
     def stem(self) -> str:
-        """The name, with that of the file for a model in a file."""
-        return f"{self.file.name}:{self.attribute}" if self.is_user_file else self.name
+        """How it is written without settings: its installed name, else its target, without the folder of a file."""
+        if self.is_user_file:
+            return f"{self.file.name}:{self.attribute}"
+        point = installed(ENTRY_POINT_GROUP).get(self.name)
+        return self.name if point is not None and point.value == self.target else self.target
 
     @cached_property
     def presets(self) -> dict[str, Path]:
-        """The preset files by name: `presets/<name>/*.toml` beside the module or beside a package that it is in."""
+        """The preset files by name: `presets/<name>/*.toml` beside the module or beside a package that it is in.
+
+        A function has none.
+        """
+        if self.is_function:
+            return {}
         folder = self.file.parent
         places = [folder / "presets" / self.name]
         while (folder / "__init__.py").is_file() and not self.is_user_file:
@@ -181,13 +188,22 @@ class ModelSource(Source):
             known = ", ".join(self.presets) or "(none)"
             raise UsageError(f"{self.name!r} has no preset {preset!r}; it has: {known}.")
         values = _read_preset(self.presets[preset])[1] if preset else {}
-        known = self.parameters
-        if known is not None:
-            self._check_names(settings, known)
-        defaults = {**(known or {}), **values}
+        self.check_settings()
+        defaults = {**(self.parameters or {}), **values}
+        settings = {key: like_default(value, defaults.get(key)) for key, value in settings.items()}
         changed = {k: v for k, v in settings.items() if k not in defaults or not same_setting(v, defaults[k])}
         shown = changed if preset == default else {**changed, "preset": preset}
         return Variant(format_spec(self.stem, shown), {**values, **changed}, preset)
+
+    def check_settings(self) -> None:
+        """Refuse settings that the constructor does not have, as far as its source tells.
+
+        Raises:
+            UsageError: There is one.
+        """
+        if self.parameters is not None:
+            known = [name for name in self.parameters if name != "device"]
+            check_names(repr(self.name), "hyper-parameter", (k for k in self.settings if k != "preset"), known)
 
     def _default_preset(self, dataset: str, event_shape: Sequence[int]) -> str | None:
         """The preset that is meant when none is named: empty without presets, None if several or none might be."""
@@ -202,18 +218,12 @@ class ModelSource(Source):
     def _no_preset(self, dataset: str, event_shape: Sequence[int]) -> str:
         shapes = {name: _read_preset(path)[0] for name, path in self.presets.items()}
         known = ", ".join(f"{name} {list(shape)}" if shape else name for name, shape in shapes.items())
+        example = format_spec(self.stem, {**self.settings, "preset": next(iter(self.presets))})
+        data = repr(dataset) if dataset else "these data"
         return (
-            f"{self.name!r} has no preset for {dataset!r}, whose examples have shape {list(event_shape)}; "
-            f'it has: {known}. Choose one, as in --models "{self.name}[preset={next(iter(self.presets))}]".'
+            f"{self.name!r} has no preset for {data}, whose examples have shape {list(event_shape)}; "
+            f'it has: {known}. Choose one, as in "{example}".'
         )
-
-    def _check_names(self, settings: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-        names = [name for name in known if name != "device"]
-        for name in settings:
-            if name not in names:
-                raise UsageError(
-                    f"{self.name!r} has no hyper-parameter {name!r}; it has: {', '.join(names) or '(none)'}."
-                )
 
     def build(self, event_shape: tuple[int, ...], device: str, hyperparameters: Mapping[str, Any]) -> Any:
         """Import and construct the model; see `build_model`."""
@@ -228,34 +238,38 @@ class ModelObject:
     """
 
     thing: Any
-    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def name(self) -> str:
         """Its name."""
-        return str(self.thing.__qualname__).rpartition(".")[2]
+        return str(getattr(self.thing, "__name__", type(self.thing).__name__))
 
     @property
     def mark(self) -> str:
-        """A new one for every run."""
-        return self.token[:8]
+        """One for every object: what is defined anew is another row."""
+        return _marks.setdefault(self.thing, uuid.uuid4().hex)[:8]
 
     @property
-    def fingerprint(self) -> str:
-        """A new one for every run."""
-        return content_key(self.token)
+    def presets(self) -> dict[str, Path]:
+        """None: it has no folder."""
+        return {}
 
     def dependencies(self) -> dict[str, str]:
         """Nothing that could be looked at again."""
         return {}
+
+    def check_settings(self) -> None:
+        """They are checked when the model is built."""
 
     def load(self) -> Any:
         """The class or function."""
         return self.thing
 
     def variant(self, dataset: str, event_shape: Sequence[int]) -> Variant:
-        """It has no presets and no settings but its defaults."""
-        return Variant(self.name)
+        """It has no presets."""
+        return Variant(format_spec(self.name, self.settings), self.settings)
 
     def build(self, event_shape: tuple[int, ...], device: str, hyperparameters: Mapping[str, Any]) -> Any:
         """Construct the model; see `build_model`."""
@@ -301,20 +315,18 @@ class SampleFile:
         from ganbench.datasets import read_array_file
 
         planned = self.fingerprint
-        arrays = read_array_file(self.path, needed=["samples"])
+        arrays = read_array_file(self.path, ("samples",))
         if file_sha256(self.path) != planned:
             raise ModelError(f"{self.path.name} changed while the run went on. Run the same command again.")
         return arrays[_name_of_samples(arrays, self.path)]
 
 
 def _name_of_samples(arrays: Mapping[str, np.ndarray], path: Path) -> str:
-    if "samples" in arrays:
-        return "samples"
-    candidates = [name for name, array in arrays.items() if array.ndim >= 2]
-    if len(arrays) == 1 or len(candidates) == 1:
-        return candidates[0] if candidates else next(iter(arrays))
-    if "arr_0" in candidates:
-        return "arr_0"
+    """By its name, or as the only array with more than one dimension: the others may be labels."""
+    named = [name for name in _NAMES_OF_SAMPLES if name in arrays]
+    many = [name for name, array in arrays.items() if array.ndim >= 2] or list(arrays)
+    if named or len(many) == 1:
+        return [*named, *many][0]
     raise UsageError(
         f"{path} holds {len(arrays)} arrays ({', '.join(arrays)}); which are the samples? Name one of them 'samples'."
     )
@@ -405,11 +417,9 @@ def _check_settings(name: str, factory: type, hyperparameters: Mapping[str, Any]
     parameters = inspect.signature(factory).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
-    by_name = [key for key, p in parameters.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    by_name = [key for key, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]
     known = [key for key in by_name[1:] if key != "device"]  # the first is the event shape
-    for key in hyperparameters:
-        if key not in known:
-            raise UsageError(f"{name!r} has no hyper-parameter {key!r}; it has: {', '.join(known) or '(none)'}.")
+    check_names(repr(name), "hyper-parameter", hyperparameters, known)
 
 
 def _sample_function(name: str, function: Any, hyperparameters: Mapping[str, Any]) -> SampleFunction:
@@ -421,9 +431,13 @@ def _sample_function(name: str, function: Any, hyperparameters: Mapping[str, Any
 
 
 def _read_preset(path: Path) -> tuple[tuple[int, ...], dict[str, Any]]:
-    """The shape of the images that a preset is for, empty if it does not say, and its hyper-parameters."""
+    """The shape of the examples that a preset is for, empty if it does not say, and its hyper-parameters."""
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content_key(content)
+    except (OSError, TypeError, ValueError) as error:  # a damaged file, or a value that no record can hold
         raise UsageError(f"The preset {path} cannot be read: {error}") from error
-    return tuple(content.pop("event_shape", ())), content
+    shape = content.pop("event_shape", [])
+    if not isinstance(shape, list) or not all(type(size) is int for size in shape):
+        raise UsageError(f"The preset {path}: event_shape is {shape!r}; expected a list of whole numbers.")
+    return tuple(shape), content

@@ -9,7 +9,8 @@ import ast
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -20,11 +21,16 @@ from ganbench.errors import ModelError, UnknownNameError, UsageError
 from ganbench.files import content_key
 from ganbench.registry.dependencies import dependencies
 from ganbench.registry.specs import Spec, normal_path
-from ganbench.registry.user_files import import_file, user_error_place
+from ganbench.registry.user_files import calling_user_code, import_file, user_error_place
 
-__all__ = ["REQUIRED", "Source", "find_target", "installed", "object_target"]
+__all__ = ["REQUIRED", "Source", "check_names", "find_target", "installed", "object_target"]
 
 REQUIRED = inspect.Parameter.empty
+"""In place of a default where there is none, or none that can be read from the source."""
+
+_imported: dict[
+    str, tuple[object, str]
+] = {}  # by module: its import, which a reload replaces, and the fingerprint then
 
 
 def installed(group: str) -> dict[str, EntryPoint]:
@@ -39,42 +45,52 @@ def find_target(spec: Spec, group: str, kind: str, hint: str) -> tuple[str, str]
 
     Raises:
         UnknownNameError: Nothing of this name is installed.
-        UsageError: A file is named without its attribute, or is not there.
+        UsageError: A file is named without its attribute, or is not there; or the target is malformed.
         ModelError: Several installed packages use the name for different things.
     """
     points = installed(group)
     if ":" in spec.target:
         module, _, attribute = spec.target.rpartition(":")
+        if not module or not attribute.isidentifier():
+            raise UsageError(f"{spec.target!r} is malformed. Expected package.module:Class or ./file.py:Class.")
         if module.endswith(".py"):
             path = normal_path(module)
             if not path.is_file():
                 raise UsageError(f"{spec.target!r}: there is no file {module}.")
             return attribute, f"{path}:{attribute}"
-        named = [name for name, point in points.items() if point.value == spec.target]
-        return (named[0] if named else attribute), spec.target
+        return next((name for name, point in points.items() if point.value == spec.target), attribute), spec.target
+    if spec.target in points:
+        meant = sorted({point.value for point in entry_points(group=group, name=spec.target)})
+        if len(meant) > 1:
+            raise ModelError(
+                f"Several installed {kind}s are called {spec.target!r}. Write the one you mean: {', '.join(meant)}."
+            )
+        return spec.target, meant[0]
     if spec.target.endswith(".py"):
         raise UsageError(f"{spec.target!r} names a file; add the class or function in it, as in {spec.target}:MyClass.")
-    if spec.target not in points:
-        raise UnknownNameError(kind, spec.target, points, hint)
-    meant = sorted({point.value for point in entry_points(group=group, name=spec.target)})
-    if len(meant) > 1:
-        raise ModelError(
-            f"Several installed {kind}s are called {spec.target!r}. Write the one you mean: {', '.join(meant)}."
-        )
-    return spec.target, meant[0]
+    raise UnknownNameError(kind, spec.target, points, hint)
 
 
 def object_target(thing: Any) -> str | None:
-    """The target that names a class or function of an importable module; None for one of a notebook or a session."""
+    """The target that names a class or function of an importable module; None for one of a notebook or a script."""
     module, name = getattr(thing, "__module__", None), getattr(thing, "__qualname__", "")
-    if not module or module == "__main__" or not name.isidentifier():
+    found = sys.modules.get(module) if module and module != "__main__" else None
+    if found is None or getattr(found, name, None) is not thing:
         return None
-    found = importlib.import_module(module)
-    if getattr(found, name, None) is not thing or not getattr(found, "__file__", None):
-        return None
-    if importlib.util.find_spec(module) is None:
-        return f"{normal_path(str(found.__file__))}:{name}"
-    return f"{module}:{name}"
+    specification = getattr(found, "__spec__", None)
+    return f"{module}:{name}" if specification is not None and specification.has_location else None
+
+
+def check_names(owner: str, what: str, given: Iterable[str], accepted: Iterable[str]) -> None:
+    """Refuse settings that there are not.
+
+    Raises:
+        UsageError: One of the given names is not accepted.
+    """
+    known = list(accepted)
+    for name in given:
+        if name not in known:
+            raise UsageError(f"{owner} has no {what} {name!r}; it has: {', '.join(known) or '(none)'}.")
 
 
 @dataclass(frozen=True)
@@ -133,7 +149,7 @@ class Source:
         try:
             return dependencies(self.file, self.module)
         except (OSError, SyntaxError, ValueError) as error:
-            raise ModelError(f"{self.name!r}: its source cannot be read: {type(error).__name__}: {error}") from error
+            raise self._unreadable(error) from error
 
     @cached_property
     def fingerprint(self) -> str:
@@ -142,26 +158,46 @@ class Source:
 
     @cached_property
     def parameters(self) -> dict[str, Any] | None:
-        """The keyword parameters of its constructor and their defaults, read from the source without importing it.
+        """The hyper-parameters of the constructor and their defaults, read from the source without importing it.
 
-        A default that is no literal is `inspect.Parameter.empty`. None where the constructor cannot be told so: it is
-        inherited, or takes any keyword.
+        The first parameter, the shape of an example, is left out. None where they cannot be told: the constructor takes
+        any keyword, comes from another module, or the source is compiled.
+
+        Raises:
+            ModelError: The source cannot be found, read or parsed.
         """
-        for node in ast.parse(self.file.read_bytes()).body:
-            if isinstance(node, ast.ClassDef) and node.name == self.attribute:
-                return _constructor_parameters(node)
-        return None
+        return _constructor_parameters(self._definitions, self.attribute)
+
+    @property
+    def is_function(self) -> bool:
+        """Whether the source defines a function of this name, rather than a class."""
+        return isinstance(self._definitions.get(self.attribute), ast.FunctionDef)
+
+    @cached_property
+    def _definitions(self) -> dict[str, ast.ClassDef | ast.FunctionDef]:
+        """The classes and functions of the module by name."""
+        if self.file.suffix != ".py":
+            return {}
+        try:
+            body = ast.parse(self.file.read_bytes()).body
+        except (OSError, SyntaxError, ValueError) as error:
+            raise self._unreadable(error) from error
+        return {node.name: node for node in body if isinstance(node, ast.ClassDef | ast.FunctionDef)}
+
+    def _unreadable(self, error: Exception) -> ModelError:
+        return ModelError(f"{self.name!r}: its source cannot be read: {type(error).__name__}: {error}")
 
     def load(self) -> Any:
         """Import the class or function.
 
         Raises:
-            ModelError: The import fails, for whatever reason the module has; or the source has changed since its
-                fingerprint was taken, so that a result would be stored under the wrong key.
+            ModelError: The import fails, for whatever reason the module has; or the source is no longer what was
+                fingerprinted or imported, so that a result would be stored under the wrong key.
         """
         planned = self.fingerprint
         try:
-            module = import_file(self.file) if self.is_user_file else importlib.import_module(self.module)
+            with calling_user_code():
+                module = import_file(self.file) if self.is_user_file else importlib.import_module(self.module)
             component = getattr(module, self.attribute)
         except ModelError:
             raise
@@ -171,24 +207,44 @@ class Source:
             raise ModelError(f"{self.name!r} cannot be imported: {reason}") from error
         if content_key(self.dependencies()) != planned:
             raise ModelError(f"{self.name!r}: its source changed while the run went on. Run the same command again.")
+        if not self.is_user_file:
+            self._check_import(module, planned)
         return component
 
+    def _check_import(self, module: Any, planned: str) -> None:
+        """What this process imported long ago, as in a notebook, may not be what the file says now."""
+        imported, fingerprint = _imported.get(self.module, (None, planned))
+        if imported is not module.__spec__:
+            _imported[self.module] = (module.__spec__, planned)
+        elif fingerprint != planned:
+            raise ModelError(
+                f"{self.name!r}: its source has changed since this process imported {self.module}. Restart Python, or "
+                "reload the module (importlib.reload)."
+            )
 
-def _constructor_parameters(node: ast.ClassDef) -> dict[str, Any] | None:
-    constructor = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
-    if constructor is None or constructor.args.kwarg is not None:
+
+def _constructor_parameters(definitions: Mapping[str, ast.stmt], name: str) -> dict[str, Any] | None:
+    """Of a class, or of the first of its bases in the same module that has a constructor."""
+    node = definitions.get(name)
+    if not isinstance(node, ast.ClassDef):
         return None
+    constructor = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+    if constructor is None:
+        first = node.bases[0] if node.bases else None
+        others = {key: value for key, value in definitions.items() if key != name}  # so that a circle comes to an end
+        return _constructor_parameters(others, first.id) if isinstance(first, ast.Name) else None
     arguments = constructor.args
-    positional = arguments.args[len(arguments.args) - len(arguments.defaults) :]
-    pairs = [*zip(positional, arguments.defaults, strict=True)]
-    pairs += [(a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]  # type: ignore[misc]
+    if arguments.kwarg is not None:
+        return None
+    positional = [*arguments.posonlyargs, *arguments.args]
+    missing: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+    pairs = [*zip(positional, [*missing, *arguments.defaults], strict=True)][2:]  # but for self and the shape
+    pairs += zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
     return {argument.arg: _literal(default) for argument, default in pairs}
 
 
 def _literal(node: ast.expr | None) -> Any:
-    if node is None:
-        return REQUIRED
     try:
-        return ast.literal_eval(node)
+        return REQUIRED if node is None else ast.literal_eval(node)
     except ValueError:
         return REQUIRED

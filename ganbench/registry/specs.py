@@ -8,7 +8,8 @@ A spec is a target and, in brackets, settings::
     ./my_model.py:MyModel                an attribute of a Python file
     samples.npz                          a file
 
-Equal specs are written alike by `format_spec`, whatever the order and the spaces of their settings.
+Brackets may stand in paths and in quoted values too. Equal specs are written alike by `format_spec`, whatever the order
+and the spaces of their settings, and what it writes is read back as it was.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 from ganbench.errors import UsageError
 from ganbench.files import content_key
 
-__all__ = ["Spec", "format_spec", "is_file", "parse_spec", "same_setting"]
+__all__ = ["Spec", "format_spec", "like_default", "normal_path", "parse_spec", "same_setting"]
 
 
 @dataclass(frozen=True)
@@ -35,21 +36,22 @@ class Spec:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def is_file(target: str) -> bool:
-    """Whether a target is the path of something that is there."""
-    return os.path.exists(os.path.expanduser(target))
-
-
 def parse_spec(text: str) -> Spec:
-    """Read a spec; brackets that are part of a path stay so.
+    """Read a spec.
+
+    The settings begin at the first bracket after which everything can be read as settings, so a path may have brackets
+    of its own; what names an existing file or folder by a path is that, whatever its brackets look like.
 
     Raises:
         UsageError: It is empty, or its settings cannot be read.
+
+    >>> parse_spec("run[lr=0.1]/m.py:Net[width=3]")
+    Spec(target='run[lr=0.1]/m.py:Net', settings={'width': 3})
     """
     text = text.strip()
     if not text:
         raise UsageError("An empty spec names nothing. Expected a name, name[key=value,...], module:Class or a file.")
-    if not text.endswith("]") or is_file(text):
+    if not text.endswith("]") or (os.sep in text and normal_path(text).exists()):
         return Spec(text)
     problem: UsageError | None = None
     for position, character in enumerate(text):
@@ -80,6 +82,11 @@ def same_setting(first: Any, second: Any) -> bool:
     return bool(first == second)
 
 
+def like_default(value: Any, default: Any) -> Any:
+    """A setting in the type of its default, so that 2 and 2.0 are one where a fraction is expected."""
+    return float(value) if type(default) is float and type(value) is int else value
+
+
 def _parse_settings(text: str, spec: str) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for part in _split_outside_brackets(text, spec):
@@ -94,56 +101,66 @@ def _parse_settings(text: str, spec: str) -> dict[str, Any]:
 
 def _split_outside_brackets(text: str, spec: str) -> list[str]:
     """Split at commas that stand in no bracket and no quotes: 'a=1,b=[2,3]' -> ['a=1', 'b=[2,3]']."""
-    parts, depth, start, quote = [], 0, 0, ""
+    parts, depth, start, quote, escaped = [], 0, 0, "", False
     for position, character in enumerate(text):
-        if quote or character in "\"'":
-            quote = "" if character == quote else quote or character
-            continue
-        depth += (character in "[{") - (character in "]}")
-        if depth < 0:
-            raise UsageError(f"Malformed settings in {spec!r}: brackets do not match.")
-        if character == "," and depth == 0:
+        if quote:
+            if character == quote and not escaped:
+                quote = ""
+            escaped = character == "\\" and quote == '"' and not escaped  # single quotes know no escapes
+        elif character in "\"'":
+            quote = character
+        elif character == "," and depth == 0:
             parts.append(text[start:position])
             start = position + 1
+        else:
+            depth += (character in "[{") - (character in "]}")
+            if depth < 0:
+                raise UsageError(f"Malformed settings in {spec!r}: brackets do not match.")
     parts.append(text[start:])
     return [part.strip() for part in parts if part.strip()]
 
 
 def _parse_value(name: str, text: str, spec: str) -> Any:
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    values = _toml_values(text)
+    if values is None or len(values) != 1:
         if text in ("True", "False"):
             return text == "True"  # as Python writes them; a string would count as true either way
-        if not text or set(text) & set("[]{}'\"=\n"):
-            raise UsageError(f"The value {text!r} in {spec!r} is neither TOML nor a bare word.") from error
+        if not text or set(text) & set("[]{}'\"=#\n"):
+            raise UsageError(f"The value {text!r} in {spec!r} is neither TOML nor a bare word.")
         return text  # a bare word, as in preset=mnist
     try:
-        content_key(value)
+        content_key(values)
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{spec!r}: {name} = {text} is not accepted ({error}). "
             "Values are finite numbers, strings, booleans, and lists and tables of them."
         ) from error
-    return value
+    return values[0]
 
 
-def _format_value(value: Any) -> str:
-    if isinstance(value, str) and value.replace("-", "").replace("_", "").isalnum() and not _is_toml(value):
-        return value
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}={_format_value(value[key])}" for key in sorted(value)) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(map(_format_value, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _is_toml(word: str) -> bool:
+def _toml_values(text: str) -> list[Any] | None:
+    """Values of TOML, separated by commas; None where the text is none. In a list, no comment and no line is lost."""
     try:
-        tomllib.loads(f"value = {word}")
-    except tomllib.TOMLDecodeError:
-        return False
-    return True
+        return list(tomllib.loads(f"values = [{text}]")["values"])
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def _format_value(value: Any, *, nested: bool = False) -> str:
+    if isinstance(value, Mapping):
+        entries = (f"{json.dumps(key)}={_format_value(value[key], nested=True)}" for key in sorted(value))
+        return "{" + ",".join(entries) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_format_value(entry, nested=True) for entry in value) + "]"
+    if isinstance(value, str) and not nested and _is_bare_word(value):
+        return value
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # which TOML wants escaped
+
+
+def _is_bare_word(text: str) -> bool:
+    """Whether a text is read back as itself without quotes."""
+    plain = bool(text) and text.replace("-", "").replace("_", "").isalnum()
+    return plain and text not in ("True", "False") and _toml_values(text) is None
 
 
 def normal_path(path: str) -> Path:

@@ -19,9 +19,10 @@ def test_both_conventions_by_hand():
     assert (summary.across, summary.n) == ("folds", 5)
 
 
-def test_a_single_value_has_no_unbiased_error():
+def test_a_single_value_has_no_error():
     summary = mean_with_error(np.array([2.0]), across="seeds")
-    assert summary.standard_error == 0
+    assert (summary.mean, summary.n) == (2, 1)
+    assert math.isnan(summary.standard_error)
     assert math.isnan(summary.standard_error_unbiased)
 
 

@@ -1,7 +1,8 @@
-"""Models by name, by file, by entry point."""
+"""Models by name, file, class, function and array; their presets and variants."""
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from pathlib import Path
@@ -10,100 +11,74 @@ import numpy as np
 import pytest
 import torch
 
-from ganbench.errors import ModelError, UnknownNameError, UsageError
-from ganbench.registry.models import find_model, model_entry_points
+from ganbench.errors import DataError, ModelError, UnknownNameError, UsageError
+from ganbench.registry.models import ModelObject, ModelSource, SampleArray, SampleFile, find_model
 
-_THIRD_PARTY = Path(__file__).parents[1] / "data" / "third_party_model"
-
-
-@pytest.fixture
-def third_party(monkeypatch, tmp_path):
-    """The third party's package, and one that cannot be imported, as if they were installed."""
-    broken = tmp_path / "toy_broken"
-    broken.mkdir()
-    (broken / "__init__.py").write_text("raise RuntimeError('this wheel is for another machine')\n")
-    (broken / "model.py").write_text("class Broken: pass\n")
-    for name, target in [("clouds", "toy_clouds.model:Clouds"), ("broken", "toy_broken.model:Broken")]:
-        information = tmp_path / f"toy_{name}-1.0.dist-info"
-        information.mkdir()
-        (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: toy-{name}\nVersion: 1.0\n")
-        (information / "entry_points.txt").write_text(f"[ganbench.models]\n{name} = {target}\n")
-    for folder in (tmp_path, _THIRD_PARTY):
-        monkeypatch.syspath_prepend(folder)
-    yield
-    for module in [m for m in sys.modules if m.startswith(("toy_clouds", "toy_broken"))]:
-        del sys.modules[module]
+_SHAPE = (8, 8)
 
 
-def _settings(text: str) -> dict:
-    return dict(find_model(f"dbn[{text}]").settings)
+def _variant(spec, dataset="digits", shape=_SHAPE):
+    return find_model(spec).variant(dataset, shape)
 
 
-def test_our_four_models_are_found_by_name():
-    assert {"adversarial", "dbn", "cae", "gsn"} <= set(model_entry_points())
+def _build(spec, dataset="", shape=(3, 3)):
+    model = find_model(spec)
+    return model.build(shape, "cpu", model.variant(dataset, shape).hyperparameters)
+
+
+def test_a_model_of_ours_by_name():
     model = find_model("adversarial")
-    assert (model.spec, model.name, dict(model.settings)) == ("adversarial", "adversarial", {})
-    assert model.source_file.name == "model.py"
+    assert (model.name, dict(model.settings), model.mark) == ("adversarial", {}, "")
+    assert model.file.name == "model.py"
 
 
-@pytest.mark.parametrize(
-    ("text", "settings"),
-    [
-        ("", {}),
-        ("epochs=3", {"epochs": 3}),
-        (" epochs = 3 , preset = mnist ", {"epochs": 3, "preset": "mnist"}),
-        ("rate=1e-3,on=true,off=False,On=True", {"rate": 1e-3, "on": True, "off": False, "On": True}),
-        ("layers=[[1, 2], [3]],k=2", {"layers": [[1, 2], [3]], "k": 2}),
-        ("table={a = 1, b = [2, 3]},k=2", {"table": {"a": 1, "b": [2, 3]}, "k": 2}),
-        ("word='two words',preset=cifar10-fc", {"word": "two words", "preset": "cifar10-fc"}),
-    ],
-)
-def test_settings_are_toml_or_bare_words(text, settings):
-    assert _settings(text) == settings
-    assert {k: type(v) for k, v in _settings(text).items()} == {k: type(v) for k, v in settings.items()}
+def test_equal_specs_are_one_variant():
+    preset = _variant("adversarial").hyperparameters
+    spellings = [
+        "adversarial",
+        "adversarial[]",
+        " adversarial ",
+        "adversarial[preset=digits]",
+        f"adversarial[epochs={preset['epochs']}]",
+    ]
+    spellings += ["ganbench_models.adversarial.goodfellow2014:AdversarialNets"]
+    assert {(v.label, str(v)) for v in map(_variant, spellings)} == {("adversarial", str(_variant("adversarial")))}
+    assert len({find_model(s).mark for s in spellings}) == 1
+    changed = ["adversarial[epochs=3,preset=mnist]", "adversarial[ preset = mnist , epochs = 3 ]"]
+    assert {_variant(s).label for s in changed} == {"adversarial[epochs=3,preset=mnist]"}
+    assert _variant(changed[0]).hyperparameters["epochs"] == 3
 
 
-@pytest.mark.parametrize(
-    ("spec", "message"),
-    [
-        ("dbn[epochs]", "Malformed setting 'epochs'.*key=value"),
-        ("dbn[=3]", "Malformed setting"),
-        ("dbn[1a=3]", "Malformed setting"),
-        ("dbn[k=1,k=2]", "sets 'k' twice"),
-        ("dbn[k=[1,2]", "neither TOML nor a bare word"),
-        ("dbn[k=]", "neither TOML nor a bare word"),
-        ("dbn[k=1", "Malformed model"),
-        ("dbn]", "Malformed model"),
-        ("", "Malformed model"),
-        ("samples.npz[k=1]", "takes no settings"),
-    ],
-)
-def test_malformed_specs_are_refused(spec, message):
-    with pytest.raises(UsageError, match=message):
-        find_model(spec)
+def test_values_that_are_the_constructors_default_are_not_shown(toys):
+    spellings = ["", "[]", "[epochs=3]", "[spread=1,epochs=3]", "[spread=1.0]", "[seconds=0]"]
+    assert {_variant(f"{toys}:PixelwiseGaussian{s}").label for s in spellings} == {"models.py:PixelwiseGaussian"}
+    assert {str(_variant(f"{toys}:PixelwiseGaussian[spread={s}]")) for s in ("2", "2.0", "2e0")} == {
+        str(_variant(f"{toys}:PixelwiseGaussian[spread=2.0]"))
+    }
+    assert _variant(f"{toys}:Diverges[epochs=3]").label == "models.py:Diverges"  # its constructor is inherited
 
 
-def test_an_unknown_name_gets_the_nearest_and_the_list():
-    with pytest.raises(UnknownNameError) as caught:
-        find_model("adversrial")
-    text = str(caught.value)
-    assert "Unknown model 'adversrial'" in text
-    assert "Did you mean 'adversarial'" in text
-    assert "cae, dbn, gsn" in text
-    assert "./file.py:Class" in text
+def test_files_by_any_path_are_one_and_files_in_two_folders_are_two(tmp_path, monkeypatch, toys):
+    for folder in ("A", "B"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "models.py").write_bytes(Path(toys).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    found = [
+        find_model(f"{path}:uniform")
+        for path in ("A/models.py", "./A/models.py", f"{tmp_path}/A/models.py", "B/models.py")
+    ]
+    assert [model.variant("", _SHAPE).label for model in found] == ["models.py:uniform"] * 4
+    assert len({model.mark for model in found[:3]}) == 1
+    assert found[3].mark != found[0].mark
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", "2020-01-01"])
-def test_values_that_no_record_can_hold_are_refused(toys, value):
-    with pytest.raises(UsageError, match=r"spread = .* is not accepted"):
-        find_model(f"{toys}:PixelwiseGaussian[spread={value}]").hyperparameters("digits")
-
-
-def test_a_class_of_a_file_is_built_with_its_settings(toys):
-    source = find_model(f"{toys}:PixelwiseGaussian[epochs=2,spread=0.5]")
-    model = source.build((3, 3), "cpu", source.hyperparameters("digits"))
-    assert (source.name, model.total_epochs, model.spread) == ("PixelwiseGaussian", 2, 0.5)
-    assert source.load() is source.load()
+def test_classes_of_one_name_in_two_modules_are_two(install):
+    install(
+        "toy-two",
+        {},
+        {f"toy_{x}.py": "class Net:\n    def __init__(self, shape, *, device, rate=1.0): pass\n" for x in "ab"},
+    )
+    assert [_variant(f"toy_{x}:Net[rate=2]").label for x in "ab"] == ["toy_a:Net[rate=2.0]", "toy_b:Net[rate=2.0]"]
 
 
 def test_a_user_folder_does_not_become_importable(toys):
@@ -113,138 +88,368 @@ def test_a_user_folder_does_not_become_importable(toys):
     assert "models" not in sys.modules
 
 
-def test_an_attribute_of_an_importable_module():
-    source = find_model("ganbench_models.adversarial.goodfellow2014:AdversarialNets[preset=mnist]")
-    assert source.load() is find_model("adversarial").load()
-    assert source.hyperparameters("digits") == find_model("adversarial").hyperparameters("mnist")
+def test_a_script_that_runs_itself_is_a_model_file(tmp_path):
+    """It imports the whole harness, in which files are named `depends_on` without being declared by anybody."""
+    text = "import ganbench\nclass M:\n    def __init__(self, shape, *, device): pass\n"
+    (tmp_path / "m.py").write_text(text + "if __name__ == '__main__':\n    ganbench.run('digits', models=[M])\n")
+    assert {"m", "ganbench.records.record"} <= set(find_model(f"{tmp_path}/m.py:M").dependencies())
 
 
-def test_a_function_is_a_model_without_training(toys):
-    model = find_model(f"{toys}:uniform").build((3, 3), "cpu", {})
-    first = model.sample(5, generator=torch.Generator().manual_seed(1))
-    assert first.shape == (5, 3, 3)
-    assert list(model.fit(first, generator=None)) == []
-    model.load_state_dict(model.state_dict())
-    assert torch.equal(first, model.sample(5, generator=torch.Generator().manual_seed(1)))
+def test_a_path_with_brackets(tmp_path, toys):
+    folder = tmp_path / "run[lr=0.1]"
+    folder.mkdir()
+    (folder / "m.py").write_bytes(Path(toys).read_bytes())
+    np.save(folder / "samples[1].npy", np.zeros((2, 3, 3)))
+    model = _build(f"{folder}/m.py:PixelwiseGaussian[epochs=2,spread=0.5]")
+    assert (model.total_epochs, model.spread) == (2, 0.5)
+    assert find_model(f"{folder}/samples[1].npy").read().shape == (2, 3, 3)
 
 
 @pytest.mark.parametrize(
-    ("attribute", "message"),
+    ("attribute", "error", "message"),
     [
-        ("uniform[n=3]", "is a function and takes no settings"),
-        ("not_a_model", "neither a class nor a function.*int"),
-        ("Missing", "cannot be imported: AttributeError"),
-        ("PixelwiseGaussian[spread=-1]", "cannot be built: spread must not be negative; got -1"),
-        ("PixelwiseGaussian[colour=1]", "no hyper-parameter 'colour'; it has: .*spread"),
-        ("LacksSample", "lacks the method sample"),
+        ("uniform[n=3]", UsageError, "is a function and takes no settings"),
+        ("uniform[preset=x]", UsageError, "has no preset 'x'"),
+        ("not_a_model", UsageError, "neither a class nor a function.*int"),
+        ("Missing", ModelError, "cannot be imported: AttributeError"),
+        ("PixelwiseGaussian[spread=-1]", UsageError, "cannot be built: spread must not be negative; got -1"),
+        ("PixelwiseGaussian[epochs=two,spread=x]", UsageError, "cannot be built: TypeError"),
+        ("PixelwiseGaussian[colour=1]", UsageError, "no hyper-parameter 'colour'; it has: epochs, spread, seconds"),
+        ("Diverges[colour=1]", UsageError, "no hyper-parameter 'colour'"),
+        ("PixelwiseGaussian[device=cuda]", UsageError, "no hyper-parameter 'device'"),
+        ("PixelwiseGaussian[preset=mnist]", UsageError, r"has no preset 'mnist'; it has: \(none\)"),
+        ("LacksSample", ModelError, "lacks the method sample"),
+        ("RaisesInConstructor", ModelError, "RuntimeError: no accelerator for this model"),
     ],
 )
-def test_what_cannot_be_built_says_why(toys, attribute, message):
-    source = find_model(f"{toys}:{attribute}")
-    with pytest.raises(ModelError, match=message):
-        source.build((3, 3), "cpu", source.hyperparameters("digits"))
+def test_what_cannot_be_built_says_why(toys, attribute, error, message):
+    with pytest.raises(error, match=message):
+        _build(f"{toys}:{attribute}")
+
+
+def test_names_of_hyperparameters_are_checked_without_an_import(tmp_path):
+    (tmp_path / "m.py").write_text(
+        "raise SystemExit\nclass M:\n    def __init__(self, shape, *, device, epochs=1): pass\n"
+    )
+    with pytest.raises(UsageError, match="no hyper-parameter 'epoch'; it has: epochs"):
+        _variant(f"{tmp_path}/m.py:M[epoch=2]")
+
+
+# Presets
+
+
+@pytest.fixture
+def modelled(tmp_path):
+    """Writes presets for a model that keeps whatever it is given, and returns its spec."""
+
+    def write(function: bool = False, folder: str = "presets/M", **presets: str) -> str:
+        text = (
+            "def M(n, generator): pass\n"
+            if function
+            else "class M:\n    def __init__(self, shape, *, device, **settings): pass\n"
+        )
+        (tmp_path / "m.py").write_text(text)
+        (tmp_path / folder).mkdir(parents=True)
+        for name, content in presets.items():
+            (tmp_path / folder / f"{name}.toml").write_text(content)
+        return f"{tmp_path}/m.py:M"
+
+    return write
+
+
+def test_a_preset_is_that_of_the_data_set_or_of_the_same_event_shape(modelled):
+    spec = modelled(digits="event_shape = [8, 8]\nrate = 1", faces="event_shape = [48, 48]\nrate = 2", other="rate = 3")
+    assert list(find_model(spec).presets) == ["digits", "faces", "other"]
+    found = [
+        _variant(spec, *data) for data in [("digits", (8, 8)), ("other", (1, 2)), ("", (48, 48)), ("fer", (48, 48))]
+    ]
+    assert [v.hyperparameters for v in found] == [{"rate": 1}, {"rate": 3}, {"rate": 2}, {"rate": 2}]
+    assert {v.label for v in found} == {"m.py:M"}
+    assert _variant(spec, "", (2304,)).preset == "faces"  # rows of pixels
+    chosen = _variant(f"{spec}[preset=other,rate=5]", "digits")
+    assert (chosen.label, chosen.hyperparameters, chosen.preset) == (
+        "m.py:M[preset=other,rate=5]",
+        {"rate": 5},
+        "other",
+    )
+    assert _variant(f"{spec}[rate=2]", "faces", (48, 48)).label == "m.py:M"
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (8, 8), (64,)])
+def test_where_no_preset_or_several_fit_the_option_is_given(modelled, shape):
+    spec = modelled(a="event_shape = [8, 8]", b="event_shape = [8, 8]", c="")
+    with pytest.raises(UsageError) as caught:
+        _variant(f"{spec}[rate=2]", "", shape)
+    assert (
+        f"'M' has no preset for these data, whose examples have shape {list(shape)}; it has: a [8, 8], b [8, 8], c."
+        in str(caught.value)
+    )
+    assert 'Choose one, as in "m.py:M[preset=a,rate=2]"' in str(caught.value)
+    with pytest.raises(UsageError, match="no preset for 'mine'"):
+        _variant(spec, "mine", shape)
+
+
+def test_our_own_presets_say_their_shape():
+    assert _variant("dbn", "", (28, 28)).preset == "mnist"
+    assert _variant("dbn", "", (784,)).preset == "mnist"
+    with pytest.raises(UsageError, match=r'it has: digits \[8, 8\], mnist \[28, 28\].*as in "dbn\[preset=digits\]"'):
+        _variant("dbn", "", (5, 5))
+
+
+def test_somebody_elses_presets_beside_a_model_do_not_matter(modelled):
+    spec = modelled(folder="presets", digits="rate = 1")
+    assert (find_model(spec).presets, _variant(spec).hyperparameters) == ({}, {})
+
+
+def test_a_function_has_no_preset(modelled):
+    spec = modelled(function=True, digits="rate = 1")
+    assert (find_model(spec).presets, _variant(spec).hyperparameters) == ({}, {})
+
+
+def test_presets_beside_a_package(install):
+    install(
+        "toy-shelf",
+        {"ganbench.models": {"shelved": "toy_shelf.nets.deep:Net"}},
+        {
+            "toy_shelf/__init__.py": "",
+            "toy_shelf/nets/__init__.py": "",
+            "toy_shelf/nets/deep.py": "class Net:\n    def __init__(self, shape, *, device, rate=0.5): pass\n",
+            "toy_shelf/presets/shelved/digits.toml": "rate = 0.25\n",
+        },
+    )
+    assert _variant("shelved").hyperparameters == {"rate": 0.25}
+    assert _variant("toy_shelf.nets.deep:Net").label == "shelved"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("rate = ", "cannot be read: Invalid value"),
+        ("rate = nan", "cannot be read: .*not JSON compliant"),
+        ("day = 2020-01-01", "cannot be read: .*date"),
+        ("event_shape = 3", r"event_shape is 3; expected a list of whole numbers"),
+        ("event_shape = [8, '8']", r"event_shape is \[8, '8'\]; expected a list"),
+    ],
+)
+def test_a_damaged_preset(modelled, content, message):
+    spec = modelled(digits=content)
+    with pytest.raises(UsageError, match=rf"digits.toml:? {message}"):
+        _variant(spec)
+
+
+# Files and arrays of samples
+
+
+@pytest.mark.parametrize("name", ["samples.npz", "samples.npy", "a:b.NPZ", "x[1].npy"])
+def test_a_file_of_samples_is_known_by_its_suffix(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"content")
+    source = find_model(path)
+    assert isinstance(source, SampleFile)
+    assert (source.name, source.variant("digits", _SHAPE).label) == (path.stem, name)
+    assert find_model(str(path)).fingerprint == source.fingerprint
+    path.write_bytes(b"Content")
+    assert find_model(str(path)).fingerprint != source.fingerprint
+
+
+def test_copies_of_samples_are_one_and_other_samples_of_one_name_are_two(tmp_path):
+    for folder, value in [("A", 0.0), ("B", 0.0), ("C", 1.0)]:
+        (tmp_path / folder).mkdir()
+        np.savez(tmp_path / folder / "x.npz", samples=np.full((2, 3, 3), value))
+    marks = [find_model(f"{tmp_path}/{folder}/x.npz").mark for folder in ("A", "B", "C", "A/../C")]
+    assert marks[0] == marks[1] != marks[2] == marks[3]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"samples": 0, "labels": "labels"},
+        {"x": 0, "y": "labels"},
+        {"images": 0, "labels": "column"},
+        {"arr_0": 0, "arr_1": "column"},
+        {"samples": 0, "train": "other"},
+        {"x": 0, "README": "text", "names": "texts"},
+    ],
+    ids=str,
+)
+def test_samples_are_found_beside_labels_and_texts(tmp_path, arrays):
+    samples = np.random.default_rng(1).random((4, 3, 3))
+    others = {"labels": np.arange(4), "column": np.arange(4)[:, None], "other": np.zeros((2, 3, 3))}
+    others |= {"text": np.array("a note"), "texts": np.array(["a", "b"])}
+    np.savez(tmp_path / "x.npz", **{name: samples if kind == 0 else others[kind] for name, kind in arrays.items()})
+    np.testing.assert_array_equal(find_model(f"{tmp_path}/x.npz").read(), samples)
+
+
+def test_several_arrays_that_may_be_samples(tmp_path):
+    np.savez(tmp_path / "x.npz", a=np.zeros((2, 3)), b=np.zeros((2, 3)))
+    with pytest.raises(
+        UsageError, match=r"holds 2 arrays \(a, b\); which are the samples\? Name one of them 'samples'"
+    ):
+        find_model(f"{tmp_path}/x.npz").read()
+    np.savez(tmp_path / "x.npz", samples=np.array(["a"]), b=np.zeros((2, 3)))
+    with pytest.raises(DataError, match="array 'samples': expected real numbers"):
+        find_model(f"{tmp_path}/x.npz").read()
+
+
+def test_a_file_of_samples_that_changes_meanwhile(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((2, 3)))
+    source = find_model(f"{tmp_path}/x.npy")
+    assert source.dependencies() == {"x.npy": source.fingerprint}
+    np.save(tmp_path / "x.npy", np.ones((2, 3)))
+    with pytest.raises(ModelError, match=r"x.npy changed while the run went on"):
+        source.read()
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("./nowhere.py:M", "there is no file"),
-        ("nowhere.npz", "there is no file"),
-        ("no_such_package.module:M", "cannot be found"),
-        ("no_such_package:M", "there is no module"),
+        (
+            "pngs",
+            r"'pngs' is a folder. Samples are read from .npy and .npz files.*numpy.savez\(path, samples=samples\)",
+        ),
+        ("./pngs", "'./pngs' is a folder"),
+        ("pngs[old=1]", r"'pngs\[old=1\]' is a folder"),
+        ("net.pt", "'net.pt' is a file of another kind. Samples are read from"),
+        ("notes", "'notes' is a file of another kind"),
+        ("sampels.npz", "there is no file sampels.npz"),
+        ("a/b", "there is no file a/b"),
+        ("sample.png", "there is no file sample.png"),
+        ("samples.npz[k=1]", "takes no settings"),
+        ("nowhere.py:M", "there is no file nowhere.py"),
     ],
 )
-def test_a_source_that_is_not_there(target, message):
-    with pytest.raises(ModelError, match=message):
-        find_model(target).fingerprint()
+def test_files_that_are_no_models_say_what_to_do(tmp_path, monkeypatch, target, message):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("pngs", "pngs[old=1]", "gsn"):
+        (tmp_path / folder).mkdir()
+    for file in ("net.pt", "notes"):
+        (tmp_path / file).touch()
+    with pytest.raises(UsageError, match=message) as caught:
+        find_model(target)
+    assert "Did you mean" not in str(caught.value)
+    assert find_model("gsn").name == "gsn"  # the folder of this name hides no model
 
 
-def test_a_file_with_a_syntax_error(tmp_path):
-    (tmp_path / "wrong.py").write_text("class M(:\n")
-    source = find_model(f"{tmp_path}/wrong.py:M")
-    with pytest.raises(ModelError, match="source cannot be read: SyntaxError"):
-        source.fingerprint()
-    with pytest.raises(ModelError, match="cannot be imported: SyntaxError"):
-        source.load()
+def test_an_unknown_name_gets_the_nearest_and_the_list():
+    with pytest.raises(
+        UnknownNameError, match=r"'adversrial'. Did you mean 'adversarial'\?.*cae, dbn, gsn.*./file.py:Class"
+    ):
+        find_model("adversrial")
 
 
-@pytest.mark.parametrize("name", ["samples.npz", "samples.npy", "a:b.NPZ"])
-def test_a_file_of_samples_is_known_by_its_suffix(tmp_path, name):
-    path = tmp_path / name
-    path.write_bytes(b"content")
-    source = find_model(str(path))
-    assert source.is_sample_file
-    assert (source.name, source.presets(), source.hyperparameters("digits")) == (path.stem, {}, {})
-    first = source.fingerprint()
-    path.write_bytes(b"Content")
-    assert find_model(str(path)).fingerprint() != first
+@pytest.mark.parametrize(
+    ("samples", "dtype"),
+    [
+        (torch.full((2, 3), 0.5, dtype=torch.bfloat16), np.float32),
+        (torch.full((2, 3), 0.5, requires_grad=True), np.float32),
+        (np.full((2, 3), 0.5, ">f8"), np.float64),
+        (np.full((2, 3), 0.5, np.longdouble), np.float64),
+        ([[0.5] * 3] * 2, np.float64),
+    ],
+    ids=["bfloat16", "gradients", "big-endian", "longdouble", "lists"],
+)
+def test_arrays_of_samples(samples, dtype):
+    model = find_model(samples)
+    assert isinstance(model, SampleArray)
+    assert model.read().dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(model.read(), np.full((2, 3), 0.5))
+    other = find_model(np.full((2, 3), 0.25))
+    assert other.mark != model.mark == find_model(np.full((2, 3), 0.5, dtype)).mark
 
 
-def test_presets_of_the_third_party(third_party):
-    source = find_model("clouds")
-    assert list(source.presets()) == ["digits", "sharp"]
-    assert source.hyperparameters("digits") == {"deviation": 0.2}
-    assert find_model("clouds[preset=sharp]").hyperparameters("digits") == {"deviation": 0.05}
-    assert find_model("clouds[deviation=0.7]").hyperparameters("digits") == {"deviation": 0.7}
-    with pytest.raises(UsageError, match=r"no preset 'mnist'; it has: digits, sharp.*clouds\[preset=digits\]"):
-        source.hyperparameters("mnist")
+@pytest.mark.parametrize("thing", [{"a": 1}, object(), ["a", "b"], None])
+def test_what_is_no_model(thing):
+    with pytest.raises(
+        UsageError, match=r"A model is a spec, a class, a function f\(n, generator\) or an array of samples"
+    ):
+        find_model(thing)
 
 
-def test_a_preset_without_presets(toys):
-    with pytest.raises(UsageError, match="names a preset, and there is no folder"):
-        find_model(f"{toys}:PixelwiseGaussian[preset=mnist]").hyperparameters("digits")
+# Classes and functions in memory
 
 
-def test_a_damaged_preset(tmp_path):
-    (tmp_path / "m.py").write_text("class M: pass\n")
-    (tmp_path / "presets").mkdir()
-    (tmp_path / "presets" / "digits.toml").write_text("rate = ")
-    with pytest.raises(ModelError, match=r"digits.toml cannot be read"):
-        find_model(f"{tmp_path}/m.py:M").hyperparameters("digits")
+class InAFile:
+    """A class of an importable module, as this one is for the tests."""
+
+    def __init__(self, event_shape, *, device="cpu", width=3):
+        self.width = width
+
+    def fit(self, train, *, generator):
+        yield {}
+
+    def sample(self, n, *, generator):
+        return torch.zeros(n, self.width)
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def _notebook_class():
+    class Local(InAFile):
+        pass
+
+    return Local
+
+
+def test_a_class_of_an_importable_module_goes_by_its_target():
+    from ganbench_models.boltzmann.dbn import DeepBeliefNetwork
+
+    assert find_model(DeepBeliefNetwork) == find_model("dbn")
+    found = find_model(functools.partial(DeepBeliefNetwork, epochs=3))
+    assert (found.target, dict(found.settings)) == (find_model("dbn").target, {"epochs": 3})
+    own = find_model(InAFile)
+    assert isinstance(own, ModelSource)
+    assert own.variant("", _SHAPE).label == f"{__name__}:InAFile"
+
+
+def test_a_class_of_a_notebook():
+    local = _notebook_class()
+    first, second = find_model(local), find_model(local)
+    assert isinstance(first, ModelObject)
+    assert (first.name, first.variant("digits", _SHAPE).label) == ("Local", "Local")
+    assert first.fingerprint != second.fingerprint  # never taken from the store
+    assert first.mark == second.mark  # but one row
+    assert find_model(_notebook_class()).mark != first.mark
+    assert _build(local).width == 3
+    given = find_model(functools.partial(local, width=5))
+    assert given.variant("", _SHAPE).label == "Local[width=5]"
+    assert _build(functools.partial(local, width=5)).width == 5
+    with pytest.raises(UsageError, match="'Local' has no hyper-parameter 'widht'; it has: width"):
+        _build(functools.partial(local, widht=5))
+    with pytest.raises(UsageError, match=r"The settings .* of 'Local' are not accepted"):
+        find_model(functools.partial(local, width=torch.zeros(1)))
+    with pytest.raises(UsageError, match=r"got an object of class Local. Give the class, with settings by functools"):
+        find_model(local(_SHAPE))
+
+
+def test_functions_are_models_without_training(toys):
+    for thing in (f"{toys}:uniform", lambda n, generator: torch.rand(n, 3, 3, generator=generator)):
+        model = _build(thing)
+        first = model.sample(5, generator=torch.Generator().manual_seed(1))
+        assert first.shape == (5, 3, 3)
+        assert list(model.fit(first, generator=None)) == []
+        model.load_state_dict(model.state_dict())
+        assert torch.equal(first, model.sample(5, generator=torch.Generator().manual_seed(1)))
+    assert find_model(lambda n, generator: None).name == "<lambda>"
+    assert find_model(functools.partial(torch.rand, 3)).name == "partial"
 
 
 def test_the_third_party_is_a_model_like_ours(third_party):
-    source = find_model("clouds")
-    model = source.build((8, 8), "cpu", source.hyperparameters("digits"))
-    images = torch.zeros(4, 8, 8)
-    assert list(model.fit(images, generator=torch.Generator())) == [{"images": 4.0}]
+    model = _build("clouds[deviation=0.2]", shape=_SHAPE)
+    assert list(model.fit(torch.zeros(4, 8, 8), generator=torch.Generator())) == [{"images": 4.0}]
     deviation = float(model.sample(400, generator=torch.Generator().manual_seed(1)).square().mean()) ** 0.5
     assert deviation == pytest.approx(0.2 / math.sqrt(2), rel=0.05)  # half of the noise is clipped at 0
 
 
-def test_a_package_that_fails_is_named_with_its_reason(third_party):
-    source = find_model("broken")
-    for use in (source.load, source.presets, source.fingerprint):
-        with pytest.raises(ModelError, match="RuntimeError: this wheel is for another machine"):
-            use()
-
-
-def test_the_list_keeps_a_package_that_fails(third_party, capsys):
+def test_the_list_keeps_what_fails(broken, capsys):
     from ganbench.cli import main
 
     assert main(["list"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")}
-    assert "cannot be used" in lines["broken"]
-    assert "this wheel is for another machine" in lines["broken"]
-    assert "Training images with a little noise; presets: digits, sharp" in lines["clouds"]
+    for name in ("broken", "broken_metric"):
+        assert "cannot be used" in lines[name]
+        assert "this wheel is for another machine" in lines[name]
     assert "presets: " in lines["dbn"]
-
-
-def test_two_packages_with_one_name(third_party, tmp_path):
-    file = tmp_path / "toy_clouds-1.0.dist-info" / "entry_points.txt"
-    file.write_text(file.read_text() + "dbn = toy_clouds.model:Clouds\n")
-    with pytest.raises(
-        ModelError, match=r"Several .* 'dbn'.*ganbench_models.boltzmann.dbn:\w+, toy_clouds.model:Clouds"
-    ):
-        find_model("dbn")
-
-
-def test_the_third_party_passes_the_conformance_suite(third_party, tmp_path):
-    from ganbench.conformance import check_model
-
-    np.savez(tmp_path / "digits.npz", **{r: np.random.default_rng(2).random((9, 3, 3), np.float32) for r in _ROLES})
-    results = list(check_model("clouds[preset=digits]", dataset=str(tmp_path / "digits.npz")))
-    assert [r.violation for r in results] == [""] * len(results)
-
-
-_ROLES = ("train", "valid", "test")

@@ -17,7 +17,6 @@ from ganbench.metrics import (
     effective_kernels,
     mean_with_error,
     parzen_log_density,
-    refine_bandwidth,
     select_bandwidth,
 )
 from ganbench.metrics._kernels import distances as distances_module
@@ -252,39 +251,6 @@ def test_tensors_arrays_and_images_are_the_same():
 def test_bad_input_is_refused(points, centres, bandwidth, message):
     with pytest.raises(UsageError, match=message):
         parzen_log_density(points, centres, bandwidth)
-
-
-def test_selection_takes_the_best_of_the_grid():
-    valid, centres = images(50, 64, 1), images(400, 64, 2)
-    selection = select_bandwidth(valid, centres, [1.0, 0.05, 0.2])
-    means = [float(oracles.parzen_log_density(valid, centres, s).mean()) for s in (0.05, 0.2, 1.0)]
-    assert selection.grid == (0.05, 0.2, 1.0)
-    np.testing.assert_allclose(selection.mean_log_likelihoods, means, atol=TOLERANCE)
-    assert selection.bandwidth == selection.grid[int(np.argmax(means))]
-    assert float(selection) == selection.bandwidth
-
-
-@pytest.mark.parametrize(
-    ("grid", "at_edge"), [((0.5, 1.0, 2.0), True), ((0.01, 0.02), True), ((0.02, 0.15, 1.0), False)]
-)
-def test_an_optimum_at_the_edge_is_told(grid, at_edge):
-    valid, centres = images(50, 64, 1), images(400, 64, 2)
-    coarse = select_bandwidth(valid, centres, grid)
-    assert coarse.at_edge is at_edge
-    assert refine_bandwidth(valid, centres, coarse).at_edge is at_edge
-
-
-def test_refinement_finds_the_optimum_between_grid_points():
-    """One centre: the best bandwidth is sqrt(mean ||x - mu||^2 / d) in closed form."""
-    rng = np.random.default_rng(0)
-    valid, centre = 0.14 * rng.standard_normal((500, 20)), np.zeros((1, 20))
-    optimum = math.sqrt((valid**2).sum(1).mean() / 20)
-    coarse = select_bandwidth(valid, centre, PAPER_GRID)
-    fine = refine_bandwidth(valid, centre, coarse)
-    step = (PAPER_GRID[1] / PAPER_GRID[0]) ** (2 / 16)
-    assert optimum / math.sqrt(step) <= fine.bandwidth <= optimum * math.sqrt(step)
-    assert max(fine.mean_log_likelihoods) >= max(coarse.mean_log_likelihoods)
-    assert len(fine.grid) in (17, 18)
 
 
 def test_effective_kernels():

@@ -1,0 +1,128 @@
+"""What is known here: models, metrics, data sets and protocols, and what a component is made of."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from ganbench.datasets import dataset_names, find_entry
+from ganbench.errors import UsageError, UserError
+from ganbench.protocols import load_protocol, protocol_names
+from ganbench.registry import metrics, models
+from ganbench.registry.metrics import find_metric, names_metric
+from ganbench.registry.models import SampleArray, SampleFile, find_model
+from ganbench.registry.source import installed
+
+__all__ = ["ComponentDescription", "catalogue", "describe_component"]
+
+
+class ComponentDescription(msgspec.Struct, frozen=True):
+    """A model or a metric.
+
+    Attributes:
+        spec: How it is written.
+        kind: "model" or "metric".
+        summary: The first line of its docstring.
+        settings: Its hyper-parameters or settings with their defaults, as text; empty where there is no default.
+        presets: Names of a model's presets.
+        depends_on: Hashes of the sources and files that its results depend on, by name.
+        needs: What a metric is given besides the samples.
+        direction: What is better in a metric: "higher", "lower" or "neither".
+    """
+
+    spec: str
+    kind: str
+    summary: str
+    settings: dict[str, str] = {}
+    presets: tuple[str, ...] = ()
+    depends_on: dict[str, str] = {}
+    needs: tuple[str, ...] = ()
+    direction: str = ""
+
+
+def catalogue(data_root: str | None = None) -> dict[str, dict[str, str]]:
+    """One line on every model, metric, data set and protocol; what cannot be imported stays, with its reason.
+
+    Args:
+        data_root: Where data sets are looked for; GANBENCH_DATA or the user's cache by default.
+    """
+    return {
+        "models": {name: _line(name, "model") for name in installed(models.ENTRY_POINT_GROUP)},
+        "metrics": {name: _line(name, "metric") for name in installed(metrics.ENTRY_POINT_GROUP)},
+        "datasets": {name: _dataset_line(name, data_root) for name in dataset_names()},
+        "protocols": {name: load_protocol(name).title for name in protocol_names()},
+    }
+
+
+def describe_component(spec: Any) -> ComponentDescription:
+    """A model or a metric by its spec; or of a class, a function or an object.
+
+    Raises:
+        UserError: There is none, it cannot be imported, or it has no such setting.
+    """
+    return _describe_metric(spec) if names_metric(spec) else _describe_model(spec)
+
+
+def _line(name: str, kind: str) -> str:
+    try:
+        described = _describe_model(name) if kind == "model" else _describe_metric(name)
+    except UserError as error:
+        return f"cannot be used: {error}"
+    if kind == "metric":
+        return f"{described.summary}; {_better(described.direction)}"
+    return f"{described.summary}; presets: {', '.join(described.presets) or '(none)'}"
+
+
+def _better(direction: str) -> str:
+    return "neither higher nor lower is better" if direction == "neither" else f"{direction} is better"
+
+
+def _dataset_line(name: str, data_root: str | None) -> str:
+    entry = find_entry(name)
+    if entry.is_available(data_root):
+        return entry.description
+    return f"{entry.description}; not here: needs {entry.needs}, belongs at {entry.place(data_root)}"
+
+
+def _describe_model(spec: Any) -> ComponentDescription:
+    model = find_model(spec)
+    if isinstance(model, SampleFile | SampleArray):
+        raise UsageError(f"{spec!r} are samples; there is nothing to describe. Score them by `ganbench evaluate`.")
+    model.check_settings()
+    factory = model.load()
+    parameters = list(inspect.signature(factory).parameters.values())[1:] if isinstance(factory, type) else []
+    return ComponentDescription(
+        spec=spec if isinstance(spec, str) else model.name,
+        kind="model",
+        summary=_summary(factory),
+        settings={p.name: _default(p) for p in parameters if p.name != "device" and p.kind not in _VARIADIC},
+        presets=tuple(model.presets),
+        depends_on=model.dependencies(),
+    )
+
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _describe_metric(spec: Any) -> ComponentDescription:
+    metric = find_metric(spec)
+    factory = type(metric.metric)
+    return ComponentDescription(
+        spec=spec if isinstance(spec, str) else metric.label,
+        kind="metric",
+        summary=_summary(factory),
+        settings={p.name: _default(p) for p in inspect.signature(factory).parameters.values()},
+        depends_on=dict(metric.depends_on),
+        needs=tuple(metric.metric.needs),
+        direction=metric.metric.direction,
+    )
+
+
+def _summary(factory: Any) -> str:
+    return next(iter((inspect.getdoc(factory) or "").splitlines()), "").rstrip(".") or factory.__name__
+
+
+def _default(parameter: inspect.Parameter) -> str:
+    return "" if parameter.default is parameter.empty else repr(parameter.default)

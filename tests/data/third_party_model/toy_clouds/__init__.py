@@ -1,1 +1,0 @@
-"""A third party's package with one model."""
