@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ganbench.conformance import check, check_metric, check_model
     from ganbench.datasets import Dataset, Split, load_dataset
     from ganbench.errors import ModelError, UserError
+    from ganbench.experiment.plan import Cell, Plan
     from ganbench.experiment.progress import Progress
     from ganbench.experiment.run import Run, evaluate, run
     from ganbench.metrics.metric import Metric
@@ -28,16 +29,18 @@ if TYPE_CHECKING:
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
     from ganbench.reports.results import stored_protocols, stored_records, table, write_reports
-    from ganbench.reports.table1 import render_table
+    from ganbench.reports.table1 import render_table, with_error
     from ganbench.runtime.seeding import derive_seed, torch_generator
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Cell": "experiment.plan",
     "Dataset": "datasets",
     "GenerativeModel": "model",
     "Metric": "metrics.metric",
     "ModelError": "errors",
+    "Plan": "experiment.plan",
     "Progress": "experiment.progress",
     "Protocol": "protocols",
     "Record": "records.record",
@@ -59,14 +62,17 @@ _HOME = {
     "stored_records": "reports.results",
     "table": "reports.results",
     "torch_generator": "runtime.seeding",
+    "with_error": "reports.table1",
     "write_reports": "reports.results",
 }
 
 __all__ = [
+    "Cell",
     "Dataset",
     "GenerativeModel",
     "Metric",
     "ModelError",
+    "Plan",
     "Progress",
     "Protocol",
     "Record",
@@ -89,6 +95,7 @@ __all__ = [
     "stored_records",
     "table",
     "torch_generator",
+    "with_error",
     "write_reports",
 ]
 

@@ -55,8 +55,8 @@ def toy_protocol(tmp_path, toy_images, toys):
             "name": "toy",
             "title": "Toys",
             "n_samples": 20,
-            "bandwidth_grid": [0.1, 0.2, 0.4, 0.8],
-            "n_neighbor_samples": 5,
+            "metrics": ["parzen[grid=[0.1,0.2,0.4,0.8]]", "nearest_neighbors[limit=5]"],
+            "table": ["parzen"],
             "models": [f"{toys}:PixelwiseGaussian"],
             "datasets": f"[{{ name = {json.dumps(toy_images)}, title = 'Squares' }}]",
         } | changes
