@@ -37,6 +37,12 @@ def toys() -> str:
     return str(Path(__file__).parent / "data" / "models.py")
 
 
+@pytest.fixture(scope="session")
+def rulers() -> str:
+    """The file of the toy metrics; a spec of one is `f"{rulers}:Spread"`."""
+    return str(Path(__file__).parent / "data" / "rulers.py")
+
+
 @pytest.fixture
 def toy_images(tmp_path) -> str:
     """A file of small images, cut into train, valid and test."""

@@ -80,6 +80,7 @@ class Cell:
         metrics: The metrics that score it.
         seed: Base seed.
         origin: Where the data and the metrics came from.
+        source: The fingerprint of the model when it was planned; what is imported later must have the same.
     """
 
     protocol: Protocol
@@ -92,10 +93,11 @@ class Cell:
     metrics: tuple[MetricSource, ...]
     seed: int
     origin: Origin
+    source: str
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Cells go to other processes without arrays, which are read there anew and must be the same."""
-        rest = (self.protocol, self.data, self.model_ref, self.model, self.variant, self.seed, self.origin)
+        rest = (self.protocol, self.data, self.model_ref, self.model, self.variant, self.seed, self.origin, self.source)
         return _cell_again, (*rest, self.split.name, self.samples_key, tuple(metric.key for metric in self.metrics))
 
     @cached_property
@@ -109,7 +111,7 @@ class Cell:
         return content_key(
             {
                 "model": self.model.name,
-                "source": self.model.fingerprint,
+                "source": self.source,
                 "hyperparameters": dict(self.variant.hyperparameters),
                 "train": self.split.train_checksum,
                 "seed": self.seed_for("train"),
@@ -203,11 +205,13 @@ def _cells_on(request: Request, plan: DatasetPlan, dataset: Dataset, spec: Any) 
     for model_spec in request.models or plan.models or request.protocol.models:
         model = find_model(model_spec)
         variant = model.variant(preset, dataset.event_shape)
-        model_ref = _model_ref(model, variant)
+        source, model_ref = model.fingerprint, _model_ref(model, variant)
         trained = isinstance(model, ModelSource | ModelObject)
         for seed in request.seeds if trained else request.seeds[:1]:  # samples are the same from every seed
             for split in dataset.splits:
-                yield Cell(request.protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin)
+                yield Cell(
+                    request.protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin, source
+                )
 
 
 def _datasets(request: Request) -> list[tuple[DatasetPlan, Dataset | UnavailableDataset, Any]]:
@@ -250,6 +254,7 @@ def _cell_again(
     variant: Variant,
     seed: int,
     origin: Origin,
+    source: str,
     fold: str,
     samples_key: str,
     metric_keys: tuple[str, ...],
@@ -263,7 +268,7 @@ def _cell_again(
     dataset = _read_again(origin.dataset, origin.data_root)
     split = next((split for split in dataset.splits if split.name == fold), dataset.splits[0])
     metrics = _find_metrics(origin.metrics)
-    cell = Cell(protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin)
+    cell = Cell(protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin, source)
     same = _data_ref(dataset) == data and cell.samples_key == samples_key
     if not same or tuple(metric.key for metric in metrics) != metric_keys:
         raise StoreError("The data or a metric changed while the run went on. Run the same command again.")

@@ -22,10 +22,10 @@ def store(tmp_path) -> Store:
 def request_toys(toy_protocol, toys):
     """Makes a request for toy models by name, or models in memory, with changes to the protocol."""
 
-    def make(*models, seeds: int = 1, metrics=(), datasets=(), **changes) -> Request:
+    def make(*models, seeds: int = 1, more_metrics=(), datasets=(), **changes) -> Request:
         protocol = load_protocol(toy_protocol(**changes))
         specs = (m if not isinstance(m, str) or "/" in m else f"{toys}:{m}" for m in models)
-        return Request(protocol, tuple(specs), tuple(datasets), tuple(metrics), tuple(range(seeds)))
+        return Request(protocol, tuple(specs), tuple(datasets), tuple(more_metrics), tuple(range(seeds)))
 
     return make
 
