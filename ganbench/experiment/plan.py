@@ -204,8 +204,9 @@ def _cells_on(request: Request, plan: DatasetPlan, dataset: Dataset, spec: Any) 
     preset = plan.preset or ("" if data.mark else plan.name)
     for model_spec in request.models or plan.models or request.protocol.models:
         model = find_model(model_spec)
+        source = model.fingerprint  # before anything else is read of it
         variant = model.variant(preset, dataset.event_shape)
-        source, model_ref = model.fingerprint, _model_ref(model, variant)
+        model_ref = _model_ref(model, variant)
         trained = isinstance(model, ModelSource | ModelObject)
         for seed in request.seeds if trained else request.seeds[:1]:  # samples are the same from every seed
             for split in dataset.splits:
