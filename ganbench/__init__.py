@@ -102,7 +102,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value  # also over a module of that name, which the import has put here
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
