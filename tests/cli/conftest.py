@@ -50,8 +50,8 @@ def imports(process):
         "try: code = main(sys.argv[1:])\n"
         "except SystemExit as leaving: code = leaving.code\n"
         "heavy = {'torch', 'numpy', 'sklearn', 'scipy', 'pandas'} & set(sys.modules)\n"
-        "models = [name for name in sys.modules if name.startswith('ganbench_models.') and name.count('.') > 1] or ['none']\n"
-        "print('models:', *models, file=sys.stderr)\n"
+        "models = [name for name in sys.modules if name.startswith('ganbench_models.') and name.count('.') > 1]\n"
+        "print('models:', *models or ['none'], file=sys.stderr)\n"
         "print('imported:', *sorted(heavy), file=sys.stderr)\n"
         "sys.exit(code)",
     )

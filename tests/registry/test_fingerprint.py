@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from ganbench.registry.fingerprint import source_fingerprint
 
 from ganbench.files import content_key, file_sha256
-from ganbench.registry.fingerprint import source_fingerprint
 
 _MODEL = '''"""A model."""
 from pack.sub.layers import Layer

@@ -9,8 +9,8 @@ import torch
 from live_bytes import LiveBytes
 
 from ganbench.errors import UsageError
-from ganbench.metrics._kernels import distances as distances_module
 from ganbench.metrics import nearest_neighbors
+from ganbench.metrics._kernels import distances as distances_module
 from ganbench.metrics._kernels import neighbors as neighbors_module
 
 
