@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ganbench.conformance import check, check_metric, check_model
     from ganbench.datasets import Dataset, Split, load_dataset
     from ganbench.errors import ModelError, UserError
+    from ganbench.experiment.plan import Cell, Plan
     from ganbench.experiment.progress import Progress
     from ganbench.experiment.run import Run, evaluate, run
     from ganbench.metrics.metric import Metric
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
     from ganbench.reports.results import stored_protocols, stored_records, table, write_reports
-    from ganbench.reports.table1 import render_table
+    from ganbench.reports.table1 import render_table, with_error
     from ganbench.runtime.seeding import derive_seed, torch_generator
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Cell": "experiment.plan",
     "ClassConditional": "model",
     "Dataset": "datasets",
     "Encoder": "model",
@@ -42,6 +44,7 @@ _HOME = {
     "MarkovChain": "model",
     "Metric": "metrics.metric",
     "ModelError": "errors",
+    "Plan": "experiment.plan",
     "Progress": "experiment.progress",
     "Protocol": "protocols",
     "Record": "records.record",
@@ -63,10 +66,12 @@ _HOME = {
     "stored_records": "reports.results",
     "table": "reports.results",
     "torch_generator": "runtime.seeding",
+    "with_error": "reports.table1",
     "write_reports": "reports.results",
 }
 
 __all__ = [
+    "Cell",
     "ClassConditional",
     "Dataset",
     "Encoder",
@@ -75,6 +80,7 @@ __all__ = [
     "MarkovChain",
     "Metric",
     "ModelError",
+    "Plan",
     "Progress",
     "Protocol",
     "Record",
@@ -97,13 +103,16 @@ __all__ = [
     "stored_records",
     "table",
     "torch_generator",
+    "with_error",
     "write_reports",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        value = getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value  # also over a module of that name, which the import has put here
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

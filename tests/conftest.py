@@ -37,6 +37,12 @@ def toys() -> str:
     return str(Path(__file__).parent / "data" / "models.py")
 
 
+@pytest.fixture(scope="session")
+def rulers() -> str:
+    """The file of the toy metrics; a spec of one is `f"{rulers}:Spread"`."""
+    return str(Path(__file__).parent / "data" / "rulers.py")
+
+
 @pytest.fixture
 def toy_images(tmp_path) -> str:
     """A file of small images, cut into train, valid and test."""
@@ -55,8 +61,8 @@ def toy_protocol(tmp_path, toy_images, toys):
             "name": "toy",
             "title": "Toys",
             "n_samples": 20,
-            "bandwidth_grid": [0.1, 0.2, 0.4, 0.8],
-            "n_neighbor_samples": 5,
+            "metrics": ["parzen[grid=[0.1,0.2,0.4,0.8]]", "nearest_neighbors[limit=5]"],
+            "table": ["parzen"],
             "models": [f"{toys}:PixelwiseGaussian"],
             "datasets": f"[{{ name = {json.dumps(toy_images)}, title = 'Squares' }}]",
         } | changes

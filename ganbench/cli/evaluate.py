@@ -62,18 +62,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 def describe(record: Record, outcome: Run) -> str:
     """A record in words: every value of every metric, and what limits the trust in them."""
-    lines = [
-        f"{record.model.spec} on {record.dataset.name}, {record.fold}, seed {record.seed}, protocol {record.protocol}"
-    ]
+    import ganbench
+
+    head = f"{record.model.spec} on {record.dataset.name}, {record.fold}, seed {record.seed}, protocol"
+    lines = [f"{head} {record.protocol}"]
     if record.status == "failed":
         lines.append(f"  failed: {record.reason}")
     for score in record.scores:
         lines.append(f"  {score.metric}")
         for name, value in score.values.items():
-            error = "" if value.standard_error is None else f" ± {value.standard_error:.2f}"
-            number = f"{value.value:.4g}" if not error else f"{value.value:.2f}{error}"
-            across = f" (SE across {_across(value)})" if error else ""
-            lines.append(f"    {name.replace('_', ' '):32} {number} {value.unit}{across}".rstrip())
+            error = value.standard_error
+            number = f"{value.value:.4g}" if error is None else ganbench.with_error(value.value, error)
+            n = f"{len(value.per_example)} test " if value.across == "examples" and value.per_example else ""
+            across = "" if error is None else f"(SE across {n}{value.across})"
+            lines.append(f"    {name.replace('_', ' '):32} " + " ".join(filter(None, [number, value.unit, across])))
         lines += [f"    {finding.severity}: {finding.text}." for finding in score.findings]
     wanted = outcome.protocol.n_samples
     if record.samples and record.samples.n != wanted:
@@ -83,18 +85,12 @@ def describe(record: Record, outcome: Run) -> str:
     return "\n".join(lines)
 
 
-def _across(value: object) -> str:
-    n, across = len(getattr(value, "per_example", ())), getattr(value, "across", "")
-    return f"{n} test examples" if across == "examples" else across
-
-
 def _summary(outcome: Run) -> str:
     import ganbench
-    from ganbench.reports.table1 import with_error
 
     lines = ["Mean and its standard error across"]
     for _, row in ganbench.table(outcome).iterrows():
         if row["status"] != "failed" and row["standard_error_across"]:
-            value = f"{with_error(row['value'], row['standard_error'])} {row['unit']}".rstrip()
+            value = f"{ganbench.with_error(row['value'], row['standard_error'])} {row['unit']}".rstrip()
             lines.append(f"  {row['standard_error_across']}: {row['quantity'].replace('_', ' ')} {value}")
     return "\n".join(lines)

@@ -5,21 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ganbench.experiment.plan import Cell, Plan
-from ganbench.experiment.progress import Progress, Silence
-from ganbench.records.record import Record
+if TYPE_CHECKING:
+    from ganbench import Cell, Plan, Progress, Record
 
 __all__ = ["progress_on_stderr"]
 
 _SECONDS_BETWEEN_LINES = 60.0
 
 
-def progress_on_stderr(*, quiet: bool) -> Progress:
-    """A listener that suits stderr."""
+def progress_on_stderr(*, quiet: bool) -> Progress | None:
+    """A listener that suits stderr; none if it is to be quiet."""
     if quiet:
-        return Silence()
+        return None
     return ProgressBars() if sys.stderr.isatty() else ProgressLines()
 
 
@@ -27,24 +26,23 @@ class ProgressLines:
     """A line for every cell that is done, and now and then one for a long training."""
 
     def __init__(self) -> None:
-        self._cell, self._last = "", time.monotonic()
+        self._last = time.monotonic()
 
     def planned(self, plan: Plan, pending: list[Cell]) -> None:
         """Write the plan."""
         self._say(describe_plan(plan, pending))
 
     def cell_started(self, cell: Cell) -> None:
-        """Remember the name of the cell."""
-        self._cell = _name(cell)
+        """Do nothing: its end is told."""
 
-    def epoch_finished(self, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
+    def epoch_finished(self, cell: Cell, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
         """Write a line, unless there was one lately."""
         if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
             of_total = "" if total is None else f" of {total}"
             values = "".join(f", {name} {value}" for name, value in _first_two(metrics).items())
-            self._say(f"{self._cell}: epoch {epoch}{of_total}{values}")
+            self._say(f"{_name(cell)}: epoch {epoch}{of_total}{values}")
 
-    def step_started(self, step: str) -> None:
+    def step_started(self, cell: Cell, step: str) -> None:
         """Do nothing: its end is told soon."""
 
     def cell_finished(self, record: Record) -> None:
@@ -64,11 +62,11 @@ class ProgressLines:
 
 
 class ProgressBars:
-    """One bar for all cells and, inside it, one for the epochs of the cell that is running."""
+    """One bar for all cells and, below it, one for the epochs of each cell that is running."""
 
     def __init__(self) -> None:
         self._cells: Any = None
-        self._epochs: Any = None
+        self._epochs: dict[Any, Any] = {}  # by the place of the cell
 
     def planned(self, plan: Plan, pending: list[Cell]) -> None:
         """Write the plan and begin the bar of cells."""
@@ -80,21 +78,25 @@ class ProgressBars:
         """Name the cell."""
         self._cells.set_description(_name(cell))
 
-    def epoch_finished(self, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
+    def epoch_finished(self, cell: Cell, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
         """Advance the bar of epochs."""
-        if self._epochs is None:
-            self._epochs = self._bar(total=total, initial=epoch - 1, unit="epoch", position=1, leave=False)
-        self._epochs.set_postfix(_first_two(metrics), refresh=False)
-        self._epochs.update(epoch - self._epochs.n)
+        bar = self._epochs.get(cell.place)
+        if bar is None:
+            bar = self._epochs[cell.place] = self._bar(
+                total=total, initial=epoch - 1, unit="epoch", desc=_name(cell), leave=False
+            )
+        bar.set_postfix(_first_two(metrics), refresh=False)
+        bar.update(epoch - bar.n)
 
-    def step_started(self, step: str) -> None:
+    def step_started(self, cell: Cell, step: str) -> None:
         """Show the step in place of the epochs."""
-        self._close_epochs()
+        self._close_epochs(cell.place)
+        self._cells.set_description(_name(cell))
         self._cells.set_postfix_str(step)
 
     def cell_finished(self, record: Record) -> None:
         """Advance the bar of cells and write a line of the outcome."""
-        self._close_epochs()
+        self._close_epochs(record.place)
         self._cells.write(_outcome(record), file=sys.stderr)
         self._cells.update()
 
@@ -104,14 +106,15 @@ class ProgressBars:
 
     def finished(self) -> None:
         """Remove the bars."""
-        self._close_epochs()
+        for place in list(self._epochs):
+            self._close_epochs(place)
         if self._cells is not None:
             self._cells.close()
 
-    def _close_epochs(self) -> None:
-        if self._epochs is not None:
-            self._epochs.close()
-            self._epochs = None
+    def _close_epochs(self, place: Any) -> None:
+        bar = self._epochs.pop(place, None)
+        if bar is not None:
+            bar.close()
 
     def _bar(self, **settings: Any) -> Any:
         from tqdm import tqdm
@@ -170,5 +173,5 @@ def _outcome(record: Record) -> str:
         return f"{head} {record.samples.n if record.samples else 0} samples"
     score = record.scores[0]
     value = score.values[score.headline]
-    error = "" if value.standard_error is None else f" ± {value.standard_error:.1f}"
-    return f"{head} {score.headline.replace('_', ' ')} {value.value:.1f}{error} {value.unit}".rstrip()
+    number = f"{value.value:.4g}" if value.standard_error is None else f"{value.value:.1f} ± {value.standard_error:.1f}"
+    return f"{head} {score.headline.replace('_', ' ')} {number} {value.unit}".rstrip()

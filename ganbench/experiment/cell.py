@@ -13,6 +13,7 @@ import numpy as np
 
 from ganbench.errors import ModelError, UserError
 from ganbench.evaluation import Evaluation, check_samples
+from ganbench.experiment.calling import calling
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
 from ganbench.experiment.training import TrainedModel, train_model
@@ -20,10 +21,10 @@ from ganbench.records.provenance import collect_provenance
 from ganbench.records.record import Record, SamplesRef, Score, Timing, Training
 from ganbench.records.store import Store
 from ganbench.registry.models import SampleArray, SampleFile
-from ganbench.registry.user_files import calling_user_code, user_error_place
+from ganbench.registry.user_files import user_error_place
 from ganbench.runtime.seeding import torch_generator
 
-__all__ = ["failed_record", "run_cell"]
+__all__ = ["checked_samples", "failed_record", "run_cell"]
 
 
 @dataclass
@@ -40,35 +41,37 @@ class _Outcome:
 
 def run_cell(cell: Cell, store: Store, device: str, progress: Progress) -> Record:
     """Train, sample and score what is not stored; a failure becomes a record with its reason."""
-    started, outcome, problem = _now(), _Outcome(), {}
+    started, outcome, problem = _now(), _Outcome(), ("", "")
     try:
         _measure(cell, store, device, progress, outcome)
     except UserError as error:
-        problem = {"reason": str(error) or type(error).__name__}
+        problem = str(error) or type(error).__name__, ""
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a failure of any kind is a row, with its traceback
-        problem = {"reason": _reason(error), "traceback": traceback.format_exc()}
+        problem = _reason(error), traceback.format_exc()
     return _record(cell, device, started, outcome, problem)
 
 
-def failed_record(cell: Cell, device: str, reason: str) -> Record:
+def failed_record(cell: Cell, device: str, reason: str, traceback: str = "") -> Record:
     """The record of a cell that could not be run."""
-    return _record(cell, device, _now(), _Outcome(), {"reason": reason})
+    return _record(cell, device, _now(), _Outcome(), (reason, traceback))
 
 
-def _record(cell: Cell, device: str, started: str, outcome: _Outcome, problem: dict[str, str]) -> Record:
+def _record(cell: Cell, device: str, started: str, outcome: _Outcome, problem: tuple[str, str]) -> Record:
+    reason, traceback_ = problem
     return Record(
         protocol=cell.protocol.name,
         dataset=cell.data,
         model=cell.model_ref,
         fold=cell.split.name,
         seed=cell.seed,
-        status="failed" if problem else "done",
+        status="failed" if reason else "done",
+        reason=reason,
+        traceback=traceback_,
         samples=outcome.samples,
         scores=tuple(outcome.scores),
         training=outcome.training,
         timing=Timing(started, outcome.train_seconds, outcome.sample_seconds, outcome.score_seconds),
         provenance=collect_provenance(device),
-        **problem,
     )
 
 
@@ -88,16 +91,21 @@ def _measure(cell: Cell, store: Store, device: str, progress: Progress, outcome:
     outcome.samples = SamplesRef(len(samples), sha256, cell.samples_key)
     if stored is not None and outcome.training is None:
         outcome.training = stored.training
-    outcome.scores.extend(cell.reusable_scores(stored, sha256))
-    known = {score.key for score in outcome.scores}
+    known = {score.key: score for score in cell.reusable_scores(stored, sha256)}
+    others = cell.scores_of_other_metrics(stored, sha256)
     evaluation = Evaluation(samples, sha256, cell.split, device, cell.seed)
-    for metric in cell.metrics:
-        if cell.score_key(metric, sha256) not in known:
-            progress.step_started(metric.label)
-            begun = time.monotonic()
-            with calling_user_code():
-                outcome.scores.append(evaluation.score(metric))
-            outcome.score_seconds[metric.label] = time.monotonic() - begun
+    try:
+        for metric in cell.metrics:
+            score = known.get(cell.score_key(metric, sha256))
+            if score is None:
+                progress.step_started(cell, metric.label)
+                begun = time.monotonic()
+                with calling(f"The metric {metric.label!r}"):
+                    score = evaluation.score(metric)
+                outcome.score_seconds[metric.label] = time.monotonic() - begun
+            outcome.scores.append(score)
+    finally:
+        outcome.scores += others
 
 
 def _samples(cell: Cell, store: Store, device: str, progress: Progress, outcome: _Outcome) -> np.ndarray:
@@ -111,7 +119,7 @@ def _samples(cell: Cell, store: Store, device: str, progress: Progress, outcome:
     trained = train_model(cell, store, device, progress)
     outcome.training = Training(trained.epochs, dict(trained.metrics), trained.seconds, dict(trained.provenance))
     outcome.train_seconds = trained.seconds
-    progress.step_started("sample")
+    progress.step_started(cell, "sample")
     begun = time.monotonic()
     samples = _draw(cell, trained, device)
     outcome.sample_seconds = time.monotonic() - begun
@@ -122,7 +130,7 @@ def _samples(cell: Cell, store: Store, device: str, progress: Progress, outcome:
 def _draw(cell: Cell, trained: TrainedModel, device: str) -> np.ndarray:
     n, label = cell.protocol.n_samples, cell.variant.label
     generator = torch_generator(cell.seed_for("sample"), device)
-    with calling_user_code():
+    with calling(repr(label)):
         samples = trained.model.sample(n, generator=generator)
     if not hasattr(samples, "detach"):
         raise ModelError(f"{label!r}: sample returned {type(samples).__name__}; expected a torch.Tensor.")

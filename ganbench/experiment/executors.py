@@ -6,120 +6,69 @@ results folder: each cell is computed once. Units that another run holds are lef
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import signal
+import sys
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from typing import Protocol
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for_any
+from types import ModuleType
+from typing import Any, Literal, Protocol
 
-from ganbench.errors import StoreError, UserError
+from ganbench.errors import UserError
 from ganbench.experiment.cell import failed_record, run_cell
-from ganbench.experiment.plan import Cell, Request, make_plan
+from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress, Silence
-from ganbench.records.record import Place, Record
+from ganbench.records.record import Record
 from ganbench.records.store import Busy, Store
 from ganbench.runtime.device import limited_threads
 
-__all__ = ["Executor", "Processes", "Serial", "units_of"]
+__all__ = ["Executor", "Processes", "Serial", "run_unit", "units_of"]
 
-Unit = list[Cell]
+Unit = Sequence[Cell]
 """Cells that share a training."""
+
+_START = "forkserver" if sys.platform == "linux" else "spawn"
+"""A server that has imported torch forks the processes, which spares them the import; not safe on other systems."""
+
+_SECONDS_BETWEEN_EPOCHS = 0.2  # of which another process tells
 
 
 class Executor(Protocol):
     """Runs units of work and yields the record of every cell, in any order."""
 
-    def __call__(self, units: Sequence[Unit], store: Store, device: str, progress: Progress) -> Iterator[Record]:
-        """Run the units."""
+    def __call__(
+        self, units: Sequence[Unit], store: Store, device: str, progress: Progress, *, fresh: bool = False
+    ) -> Iterator[Record]:
+        """Run the units; with `fresh` whatever is stored of them."""
         ...
 
 
 def units_of(cells: Sequence[Cell]) -> list[Unit]:
     """Group cells by their training, in the order of the plan."""
-    units: dict[str, Unit] = {}
+    units: dict[str, list[Cell]] = {}
     for cell in cells:
         units.setdefault(cell.train_key, []).append(cell)
     return list(units.values())
 
 
-class Serial:
-    """One unit after the other, in this process."""
-
-    def __call__(self, units: Sequence[Unit], store: Store, device: str, progress: Progress) -> Iterator[Record]:
-        """Run the units."""
-        for wait in (False, True):
-            left: list[Unit] = []
-            for unit in units:
-                try:
-                    yield from run_unit(unit, store, device, progress, wait=wait)
-                except Busy as busy:
-                    progress.waiting(unit[0], str(busy))
-                    left.append(unit)
-            units = left
-
-
-@dataclass(frozen=True)
-class Processes:
-    """Several units at a time, each in a process of its own.
-
-    Every process plans again what it is to run, as arrays are not sent between processes; what has changed meanwhile
-    fails its cells and no others.
-
-    Args:
-        request: What was asked for.
-        jobs: Number of processes.
-    """
-
-    request: Request
-    jobs: int
-
-    def __call__(self, units: Sequence[Unit], store: Store, device: str, progress: Progress) -> Iterator[Record]:
-        """Run the units."""
-        context = multiprocessing.get_context("spawn")
-        workers = min(self.jobs, len(units))
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
-            try:
-                for wait in (False, True):
-                    futures = {self._submit(pool, unit, store, device, wait): unit for unit in units}
-                    units = []
-                    for future in as_completed(futures):
-                        unit = futures[future]
-                        try:
-                            yield from _told(future.result(), progress)
-                        except Busy as busy:
-                            progress.waiting(unit[0], str(busy))
-                            units.append(unit)
-                        except UserError as error:
-                            records = [failed_record(cell, device, str(error)) for cell in unit]
-                            for record in records:
-                                store.write_record(record)
-                            yield from _told(records, progress)
-            except BrokenProcessPool as error:
-                raise StoreError(
-                    f"One of the {workers} processes was ended from outside (is memory short?). What is finished is "
-                    "stored: run the same command again, with fewer --jobs."
-                ) from error
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-
-    def _submit(
-        self, pool: ProcessPoolExecutor, unit: Unit, store: Store, device: str, wait: bool
-    ) -> Future[list[Record]]:
-        keys = {cell.place: cell.samples_key for cell in unit}
-        return pool.submit(_run_in_worker, self.request, keys, store, device, wait)
-
-
-def run_unit(unit: Unit, store: Store, device: str, progress: Progress, *, wait: bool) -> Iterator[Record]:
+def run_unit(
+    unit: Unit, store: Store, device: str, progress: Progress, *, wait: bool, fresh: bool = False
+) -> Iterator[Record]:
     """Run the cells of a unit that are still not stored once its lock is held.
 
     Raises:
         Busy: Another run holds the lock, and `wait` is false.
     """
     with store.lock(unit[0].train_key, wait=wait):
+        for cell in unit if fresh else ():
+            store.remove(cell.train_key, cell.samples_key)
+            store.record_path(cell.protocol.name, cell.place).unlink(missing_ok=True)
         for cell in unit:
             record = store.find_record(cell.protocol.name, cell.place)
             if record is None or not cell.is_answered_by(record):
@@ -131,39 +80,200 @@ def run_unit(unit: Unit, store: Store, device: str, progress: Progress, *, wait:
             yield record
 
 
-def _told(records: Sequence[Record], progress: Progress) -> Iterator[Record]:
-    for record in records:
-        progress.cell_finished(record)
-        yield record
+class Serial:
+    """One unit after the other, in this process."""
+
+    def __call__(
+        self, units: Sequence[Unit], store: Store, device: str, progress: Progress, *, fresh: bool = False
+    ) -> Iterator[Record]:
+        """Run the units."""
+        for wait in (False, True):
+            busy: list[Unit] = []
+            for unit in units:
+                try:
+                    yield from run_unit(unit, store, device, progress, wait=wait, fresh=fresh)
+                except Busy as held:
+                    progress.waiting(unit[0], str(held))
+                    busy.append(unit)
+            units = busy
+
+
+class Processes:
+    """Several units at a time, each in one of so many processes; the longest first, so that all end at about one time.
+
+    A process that ends before its time fails the unit that it was running, and another takes its place. Ctrl-C reaches
+    this process alone, which ends the others.
+
+    Args:
+        jobs: Number of processes.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+
+    @staticmethod
+    def prepare() -> None:
+        """Begin with the imports that the processes have in common, while this one has other things to do."""
+        if _START == "forkserver":
+            from multiprocessing.forkserver import ensure_running
+
+            multiprocessing.get_context(_START).set_forkserver_preload(["torch", __name__])
+            with _without_main():
+                ensure_running()
+
+    def __call__(
+        self, units: Sequence[Unit], store: Store, device: str, progress: Progress, *, fresh: bool = False
+    ) -> Iterator[Record]:
+        """Run the units."""
+        queue = [
+            (unit, False) for unit in sorted(units, key=_seconds, reverse=True)
+        ]  # and whether to wait for its lock
+        idle: list[_Worker] = []
+        running: dict[Any, _Worker] = {}
+        try:
+            while queue or running:
+                while queue and len(running) < self._jobs:
+                    worker = idle.pop() if idle else _Worker()
+                    worker.start(*queue.pop(0), store, device, fresh)
+                    running[worker.connection] = worker
+                for connection in wait_for_any(list(running)):
+                    worker = running[connection]
+                    yield from worker.listen(store, device, progress)
+                    if worker.state != "running":
+                        del running[connection]
+                        queue += [(worker.unit, True)] if worker.state == "refused" else []
+                        idle += [worker] if worker.state != "dead" else []
+        finally:
+            for worker in [*idle, *running.values()]:
+                worker.end()
+
+
+class _Worker:
+    """A process, seen from here: it is sent units and sends back what happens to them."""
+
+    def __init__(self) -> None:
+        context: Any = multiprocessing.get_context(_START)
+        self.connection, there = context.Pipe()
+        self._process = context.Process(target=_work, args=(there,))
+        with _without_main():
+            self._process.start()
+        there.close()
+        self.unit: Unit = ()
+        self.state: Literal["running", "idle", "refused", "dead"] = "idle"
+        self._cells: dict[Any, Cell] = {}
+
+    def start(self, unit: Unit, hold: bool, store: Store, device: str, fresh: bool) -> None:
+        """Send a unit."""
+        self.unit, self.state = unit, "running"
+        self._cells = {cell.place: cell for cell in unit}  # those that have no record yet
+        with contextlib.suppress(BrokenPipeError):  # it is dead, as `listen` will find
+            self.connection.send((unit, hold, store, device, fresh))
+
+    def listen(self, store: Store, device: str, progress: Progress) -> Iterator[Record]:
+        """Take the next message; the records that it brings."""
+        try:
+            kind, *content = self.connection.recv()
+        except (EOFError, OSError):
+            self.state = "dead"
+            self._process.join()
+            kind, content = "failed", [_death(self._process.exitcode)]
+        if kind == "progress":
+            event, place, arguments = content
+            getattr(progress, event)(self._cells[place], *arguments)
+            return
+        if kind == "record":
+            del self._cells[content[0].place]
+            progress.cell_finished(content[0])
+            yield content[0]
+            return
+        if kind == "busy":
+            progress.waiting(self.unit[0], content[0])
+        elif kind == "failed":
+            for cell in self._cells.values():
+                record = failed_record(cell, device, *content)
+                store.write_record(record)
+                progress.cell_finished(record)
+                yield record
+        if self.state != "dead":
+            self.state = "refused" if kind == "busy" else "idle"
+
+    def end(self) -> None:
+        """End the process, whatever it does: files are written whole, and training goes on from its checkpoint."""
+        self._process.terminate()
+        self._process.join()
+        self.connection.close()
+
+
+def _seconds(unit: Unit) -> float:
+    """What a unit takes by the protocol's estimate; infinitely long if there is none."""
+    cell = unit[0]
+    return cell.protocol.seconds_per_cell.get(cell.data.name, {}).get(cell.model_ref.spec, float("inf"))
+
+
+def _death(exit_code: int | None) -> str:
+    by_signal = exit_code is not None and exit_code < 0
+    how = signal.Signals(-exit_code).name if by_signal else f"exit code {exit_code}"  # type: ignore[operator]
+    return (
+        f"The process that ran it was ended from outside ({how}); is memory short? What is finished is stored: run the "
+        "same command again, with fewer --jobs."
+    )
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that are started within do not import the user's script, which would run it again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _work(connection: Connection) -> None:
+    """In a worker: run units until it is ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            unit, hold, store, device, fresh = connection.recv()
+            for record in run_unit(unit, store, device, _Reporter(connection), wait=hold, fresh=fresh):
+                connection.send(("record", record))
+            connection.send(("done",))
+        except EOFError:
+            return
+        except Busy as held:
+            connection.send(("busy", str(held)))
+        except UserError as error:
+            connection.send(("failed", str(error)))
+        except Exception as error:  # noqa: BLE001 - a defect of ours fails its cells, with its traceback
+            connection.send(("failed", f"{type(error).__name__}: {error}", traceback.format_exc()))
 
 
 def _end_with_parent() -> None:
-    """In a worker: end when the parent is killed, lest orphans go on beside the run that is started next."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
+    """When the parent is killed, lest orphans go on beside the run that is started next."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
 
 
-def _run_in_worker(request: Request, keys: dict[Place, str], store: Store, device: str, wait: bool) -> list[Record]:
-    """In a worker: plan the unit again and run it, if it is still what was planned.
+class _Reporter(Silence):
+    """In a worker: sends what a listener in the parent is to hear, epochs only now and then."""
 
-    Raises:
-        StoreError: It is not.
-    """
-    unit = [cell for cell in _plan_again(request, tuple(keys)) if cell.place in keys]
-    if {cell.place: cell.samples_key for cell in unit} != keys:
-        raise StoreError("A source, a file or the data changed while the run went on. Run the same command again.")
-    return list(run_unit(unit, store, device, Silence(), wait=wait))
+    def __init__(self, connection: Connection) -> None:
+        self._connection, self._last = connection, 0.0
 
+    def cell_started(self, cell: Cell) -> None:
+        self._send("cell_started", cell)
 
-def _plan_again(request: Request, places: Sequence[Place]) -> tuple[Cell, ...]:
-    """The plan of the data sets that the places are on, without loading others."""
-    named = {place.dataset for place in places}
-    planned = request.datasets or tuple(plan.name for plan in request.protocol.datasets if plan.default)
-    needed = tuple(name for name in planned if name in named) or planned
-    return make_plan(replace(request, datasets=needed)).cells
+    def epoch_finished(self, cell: Cell, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
+        if time.monotonic() - self._last >= _SECONDS_BETWEEN_EPOCHS:
+            self._last = time.monotonic()
+            self._send("epoch_finished", cell, epoch, total, dict(metrics))
+
+    def step_started(self, cell: Cell, step: str) -> None:
+        self._send("step_started", cell, step)
+
+    def _send(self, event: str, cell: Cell, *arguments: Any) -> None:
+        self._connection.send(("progress", event, cell.place, arguments))

@@ -7,13 +7,13 @@ another metric is computed on the samples that there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from ganbench.datasets import Dataset, Split, UnavailableDataset, as_dataset
-from ganbench.errors import UsageError
+from ganbench.errors import StoreError, UsageError
 from ganbench.evaluation import score_key
 from ganbench.files import content_key
 from ganbench.protocols import DatasetPlan, Protocol
@@ -57,36 +57,53 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where another process finds what a cell does not carry: the spec and the folder of its data, its metrics."""
+
+    dataset: Any
+    data_root: str | None
+    metrics: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One unit of work: a model with its hyper-parameters on one fold of a data set, from one seed."""
+    """One unit of work: a model with its hyper-parameters on one fold of a data set, from one seed.
+
+    Attributes:
+        protocol: The protocol.
+        data: The data set, for the record.
+        model_ref: The model as it was when it was planned, for the record.
+        dataset: The data set.
+        split: The fold.
+        model: The model.
+        variant: Its hyper-parameters.
+        metrics: The metrics that score it.
+        seed: Base seed.
+        origin: Where the data and the metrics came from.
+        source: The fingerprint of the model when it was planned; what is imported later must have the same.
+    """
 
     protocol: Protocol
-    plan: DatasetPlan
     data: DataRef
+    model_ref: ModelRef
     dataset: Dataset = field(repr=False)
     split: Split = field(repr=False)
     model: Model
     variant: Variant
     metrics: tuple[MetricSource, ...]
     seed: int
+    origin: Origin
+    source: str
 
-    @property
-    def model_ref(self) -> ModelRef:
-        """The model, for the record."""
-        return ModelRef(
-            name=self.model.name,
-            spec=self.variant.label,
-            hyperparameters=dict(self.variant.hyperparameters),
-            preset=self.variant.preset,
-            mark=self.model.mark,
-            depends_on=self.model.dependencies(),
-        )
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cells go to other processes without arrays, which are read there anew and must be the same."""
+        rest = (self.protocol, self.data, self.model_ref, self.model, self.variant, self.seed, self.origin, self.source)
+        return _cell_again, (*rest, self.split.name, self.samples_key, tuple(metric.key for metric in self.metrics))
 
     @cached_property
     def place(self) -> Place:
         """What tells the cell apart from the others; its record has the same."""
-        model = f"{self.variant.label}@{self.model.mark}" if self.model.mark else self.variant.label
-        return Place(self.data.identity, model, self.split.name, self.seed)
+        return Place(self.data.identity, self.model_ref.identity, self.split.name, self.seed)
 
     @cached_property
     def train_key(self) -> str:
@@ -94,7 +111,7 @@ class Cell:
         return content_key(
             {
                 "model": self.model.name,
-                "source": self.model.fingerprint,
+                "source": self.source,
                 "hyperparameters": dict(self.variant.hyperparameters),
                 "train": self.split.train_checksum,
                 "seed": self.seed_for("train"),
@@ -123,6 +140,14 @@ class Cell:
         """The stored scores that still agree with all that they depend on, for the metrics of this cell."""
         keys = {self.score_key(metric, samples_sha256) for metric in self.metrics}
         return [score for score in record.scores if score.key in keys] if record else []
+
+    def scores_of_other_metrics(self, record: Record | None, samples_sha256: str) -> list[Score]:
+        """The stored scores of the same samples and data by metrics that are not asked for now."""
+        if record is None or record.samples is None or record.samples.sha256 != samples_sha256:
+            return []
+        asked = [(metric.name, metric.settings_as_data) for metric in self.metrics]
+        others = [score for score in record.scores if (score.metric, score.settings) not in asked]
+        return others if record.dataset == self.data else []
 
     def is_answered_by(self, record: Record | None) -> bool:
         """Whether a stored record holds all that this cell is to find out."""
@@ -154,45 +179,102 @@ def make_plan(request: Request) -> Plan:
 
     Raises:
         UsageError: A name of a model, metric, preset or data set is not known, or there is no seed.
-        DataError: A file of the user's cannot be used.
+        DataError: A file of the user's cannot be used, or a metric needs labels that the data do not have.
     """
     if not request.seeds:
         raise UsageError("No seeds. Give at least one.")
     cells: dict[Place, Cell] = {}
     unavailable: dict[str, UnavailableDataset] = {}
-    for plan, dataset, data in _datasets(request):
+    for plan, dataset, spec in _datasets(request):
         if isinstance(dataset, UnavailableDataset):
             unavailable[dataset.name] = dataset
-            continue
-        metrics = _metrics(request, plan)
-        for spec in request.models or plan.models or request.protocol.models:
-            model = find_model(spec)
-            variant = model.variant(
-                "" if data.mark and not plan.preset else plan.preset or plan.name, dataset.event_shape
-            )
-            trained = isinstance(model, ModelSource | ModelObject)
-            for seed in request.seeds if trained else request.seeds[:1]:  # samples are the same from every seed
-                for split in dataset.splits:
-                    cell = Cell(request.protocol, plan, data, dataset, split, model, variant, metrics, seed)
-                    cells.setdefault(cell.place, cell)
+        else:
+            for cell in _cells_on(request, plan, dataset, spec):
+                cells.setdefault(cell.place, cell)
     return Plan(request, tuple(cells.values()), tuple(unavailable.values()))
 
 
-def _datasets(request: Request) -> list[tuple[DatasetPlan, Dataset | UnavailableDataset, DataRef]]:
-    """The data sets that are asked for, each once, with the protocol's plan or, for others, its defaults."""
+def _cells_on(request: Request, plan: DatasetPlan, dataset: Dataset, spec: Any) -> Iterator[Cell]:
+    """The cells of one data set."""
+    data = _data_ref(dataset)
+    origin = Origin(spec, request.data_root, (*request.protocol.metrics_on(plan), *request.metrics))
+    metrics = find_metrics(origin.metrics)
+    for metric in metrics:
+        score_key(metric, "", dataset.splits[0], 0)  # refuses data that lack what it needs
+    preset = plan.preset or ("" if data.mark else plan.name)
+    for model_spec in request.models or plan.models or request.protocol.models:
+        model = find_model(model_spec)
+        source = model.fingerprint  # before anything else is read of it
+        variant = model.variant(preset, dataset.event_shape)
+        model_ref = _model_ref(model, variant)
+        trained = isinstance(model, ModelSource | ModelObject)
+        for seed in request.seeds if trained else request.seeds[:1]:  # samples are the same from every seed
+            for split in dataset.splits:
+                yield Cell(
+                    request.protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin, source
+                )
+
+
+def _datasets(request: Request) -> list[tuple[DatasetPlan, Dataset | UnavailableDataset, Any]]:
+    """The data sets that are asked for, each once: the protocol's plan or its defaults, the data and their spec."""
     wanted: Sequence[Any] = request.datasets or [plan.name for plan in request.protocol.datasets if plan.default]
-    found: dict[str, tuple[DatasetPlan, Dataset | UnavailableDataset, DataRef]] = {}
+    found: dict[str, tuple[DatasetPlan, Dataset | UnavailableDataset, Any]] = {}
     for spec in wanted:
         dataset = as_dataset(spec, request.data_root, download=request.download)
         plan = request.protocol.dataset_plan(spec) if isinstance(spec, str) else None
         plan = plan or DatasetPlan(name=dataset.name, title=dataset.name)
-        if isinstance(dataset, UnavailableDataset):
-            data = DataRef(dataset.name)
-        else:
-            data = DataRef(dataset.name, dataset.checksum, dataset.checksum[:8] if dataset.is_own else "")
-        found.setdefault(data.identity, (plan, dataset, data))
+        identity = dataset.name if isinstance(dataset, UnavailableDataset) else _data_ref(dataset).identity
+        found.setdefault(identity, (plan, dataset, spec))
     return list(found.values())
 
 
-def _metrics(request: Request, plan: DatasetPlan) -> tuple[MetricSource, ...]:
-    return find_metrics((*request.protocol.metrics_on(plan), *request.metrics))
+def _data_ref(dataset: Dataset) -> DataRef:
+    return DataRef(dataset.name, dataset.checksum, dataset.checksum[:8] if dataset.is_own else "")
+
+
+def _model_ref(model: Model, variant: Variant) -> ModelRef:
+    return ModelRef(
+        name=model.name,
+        spec=variant.label,
+        hyperparameters=dict(variant.hyperparameters),
+        preset=variant.preset,
+        mark=model.mark,
+        depends_on=model.dependencies(),
+    )
+
+
+def _cell_again(
+    protocol: Protocol,
+    data: DataRef,
+    model_ref: ModelRef,
+    model: Model,
+    variant: Variant,
+    seed: int,
+    origin: Origin,
+    source: str,
+    fold: str,
+    samples_key: str,
+    metric_keys: tuple[str, ...],
+) -> Cell:
+    """A cell in another process.
+
+    Raises:
+        StoreError: The data or a metric are not what was planned.
+        UserError: They cannot be read any more.
+    """
+    dataset = _read_again(origin.dataset, origin.data_root)
+    split = next((split for split in dataset.splits if split.name == fold), dataset.splits[0])
+    metrics = find_metrics(origin.metrics)
+    cell = Cell(protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin, source)
+    same = _data_ref(dataset) == data and cell.samples_key == samples_key
+    if not same or tuple(metric.key for metric in metrics) != metric_keys:
+        raise StoreError("The data or a metric changed while the run went on. Run the same command again.")
+    return cell
+
+
+@lru_cache(maxsize=1)
+def _read_again(spec: str, data_root: str | None) -> Dataset:
+    dataset = as_dataset(spec, data_root)
+    if isinstance(dataset, UnavailableDataset):
+        raise StoreError(f"{dataset.name} went away while the run went on. {dataset.reason}")
+    return dataset

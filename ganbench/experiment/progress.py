@@ -12,7 +12,7 @@ __all__ = ["Progress", "Silence"]
 
 
 class Progress(Protocol):
-    """A listener."""
+    """A listener. Several cells may be running at a time."""
 
     def planned(self, plan: Plan, pending: list[Cell]) -> None:
         """What is going to happen: of all cells, those that are not stored."""
@@ -20,10 +20,10 @@ class Progress(Protocol):
     def cell_started(self, cell: Cell) -> None:
         """A cell is about to be trained, sampled or scored."""
 
-    def epoch_finished(self, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
-        """Training has finished `epoch` of `total` epochs (None: not known)."""
+    def epoch_finished(self, cell: Cell, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
+        """`epoch` of `total` epochs (None: not known) are done; not told of each if there are many."""
 
-    def step_started(self, step: str) -> None:
+    def step_started(self, cell: Cell, step: str) -> None:
         """Sampling or scoring begins."""
 
     def cell_finished(self, record: Record) -> None:
@@ -45,10 +45,10 @@ class Silence:
     def cell_started(self, cell: Cell) -> None:
         """Do nothing."""
 
-    def epoch_finished(self, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
+    def epoch_finished(self, cell: Cell, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
         """Do nothing."""
 
-    def step_started(self, step: str) -> None:
+    def step_started(self, cell: Cell, step: str) -> None:
         """Do nothing."""
 
     def cell_finished(self, record: Record) -> None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganbench.datasets import Dataset, UnavailableDataset
 from ganbench.errors import ModelError
+from ganbench.experiment.calling import calling
+from ganbench.experiment.cell import checked_samples
 from ganbench.experiment.executors import Executor, Processes, Serial, units_of
 from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
@@ -22,6 +24,18 @@ from ganbench.protocols import Protocol, load_protocol, protocol_names
 from ganbench.records.record import Place, Record
 from ganbench.records.store import Store
 from ganbench.registry.models import SampleArray, SampleFile
+from ganbench.runtime.device import resolve_device, usable_cores
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from ganbench.metrics.metric import Metric
+
+    Samples = np.ndarray | torch.Tensor
+    Model = str | Path | type | Callable[[int, torch.Generator], torch.Tensor] | Samples
+    Data = str | Path | Dataset | Samples
+    Ruler = str | type | Metric
 
 __all__ = ["Run", "evaluate", "run"]
 
@@ -61,9 +75,9 @@ class Run:
 def run(
     protocol: str | Path | Protocol = "digits",
     *,
-    models: Sequence[Any] = (),
-    datasets: Sequence[Any] = (),
-    metrics: Sequence[Any] = (),
+    models: Model | Sequence[Model] = (),
+    datasets: Data | Sequence[Data] = (),
+    metrics: Ruler | Sequence[Ruler] = (),
     seeds: int | Iterable[int] = 1,
     results: str | Path | None = "ganbench-results",
     device: str = "auto",
@@ -77,9 +91,10 @@ def run(
 
     Args:
         protocol: Name, path of a TOML file, or a protocol.
-        models: Specs, model classes, functions ``f(n, generator)`` or arrays of samples; the protocol's own by default.
+        models: Specs, model classes, functions ``f(n, generator)`` or arrays of samples, in a list or one alone; the
+            protocol's own by default.
         datasets: Names, paths, data sets or arrays of examples; the protocol's own by default.
-        metrics: Specs or metric classes, besides the protocol's.
+        metrics: Specs, metric classes or metrics, besides the protocol's.
         seeds: How many base seeds, from 0; or which.
         results: The results folder, in which whatever is stored is used; None keeps nothing.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
@@ -97,9 +112,9 @@ def run(
     """
     request = Request(
         protocol=protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol)),
-        models=_as_text(models),
-        datasets=_as_text(datasets),
-        metrics=_as_text(metrics),
+        models=_listed(models),
+        datasets=_listed(datasets),
+        metrics=_listed(metrics),
         seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
         data_root=None if data_root is None else str(data_root),
         download=download,
@@ -112,11 +127,11 @@ def run(
 
 
 def evaluate(
-    samples: Any,
-    dataset: str | Path | Dataset | Any,
+    samples: Model,
+    dataset: Data,
     *,
     protocol: str | Path | Protocol | None = None,
-    metrics: Sequence[Any] = (),
+    metrics: Ruler | Sequence[Ruler] = (),
     seeds: int | Iterable[int] = 1,
     results: str | Path | None = None,
     device: str = "auto",
@@ -161,17 +176,17 @@ def evaluate(
     )
 
 
-def protocol_with(dataset: Any) -> Protocol:
+def protocol_with(dataset: Data) -> Protocol:
     """The first protocol that has a data set; the digits' for any other."""
     protocols = [load_protocol(name) for name in protocol_names()]
     has = (p for p in protocols if isinstance(dataset, str) and p.dataset_plan(dataset) is not None)
     return next(has, load_protocol("digits"))
 
 
-def _as_text(things: Sequence[Any]) -> tuple[Any, ...]:
-    if isinstance(things, str | Path):
-        things = [things]
-    return tuple(str(thing) if isinstance(thing, Path) else thing for thing in things)
+def _listed(things: Any) -> tuple[Any, ...]:
+    """A list of specs or objects, also if it is one alone; paths as text."""
+    listed = things if isinstance(things, list | tuple) else [things]
+    return tuple(str(thing) if isinstance(thing, Path) else thing for thing in listed)
 
 
 def _run_in(
@@ -194,22 +209,26 @@ def _compute(
     pending: list[Cell], request: Request, store: Store, device: str, jobs: int | None, fresh: bool, progress: Progress
 ) -> dict[Place, Record]:
     """Run cells, after a look at whether they can be run at all."""
-    from ganbench.runtime.device import resolve_device, usable_cores
-
+    units = units_of(pending)
+    if _jobs(request, device, jobs, len(units)) > 1:
+        Processes.prepare()
     resolved = resolve_device(device)
-    examine(pending, resolved)
+    examine([cell for cell in pending if fresh or not store.samples_path(cell.samples_key).exists()], resolved)
     store.prepare()
     store.write_protocol(request.protocol)
-    if fresh:
-        for cell in pending:
-            store.remove(cell.train_key, cell.samples_key)
-            store.record_path(cell.protocol.name, cell.place).unlink(missing_ok=True)
+    jobs = _jobs(request, resolved, jobs, len(units))
+    executor: Executor = Processes(jobs) if jobs > 1 else Serial()
+    return {record.place: record for record in executor(units, store, resolved, progress, fresh=fresh)}
+
+
+def _jobs(request: Request, device: str, jobs: int | None, n_units: int) -> int:
+    """How many processes: as asked for, or one for each core where a cell takes one core."""
+    if request.is_in_memory:
+        return 1
     if jobs is None:
-        jobs = (
-            max(1, usable_cores() // request.protocol.threads) if request.protocol.threads and resolved == "cpu" else 1
-        )
-    executor: Executor = Processes(request, jobs) if jobs > 1 and not request.is_in_memory else Serial()
-    return {record.place: record for record in executor(units_of(pending), store, resolved, progress)}
+        threads = request.protocol.threads
+        jobs = usable_cores() // threads if threads and device in ("auto", "cpu") else 1
+    return max(1, min(jobs, n_units))
 
 
 def examine(cells: Sequence[Cell], device: str) -> None:
@@ -217,19 +236,15 @@ def examine(cells: Sequence[Cell], device: str) -> None:
 
     Raises:
         UsageError: A hyper-parameter is refused.
-        ModelError: A model cannot be imported or breaks the contract.
+        ModelError: A model cannot be imported.
         SampleError: Samples do not fit the data.
     """
-    from ganbench.experiment.cell import checked_samples
-
-    seen: set[tuple[str, str]] = set()
-    for cell in cells:
-        if (cell.place.model, cell.place.dataset) in seen:
-            continue
-        seen.add((cell.place.model, cell.place.dataset))
+    for cell in {(cell.place.model, cell.place.dataset): cell for cell in reversed(cells)}.values():
         if isinstance(cell.model, SampleFile | SampleArray):
             checked_samples(cell, cell.model.read())
-        else:
+            continue
+        with calling(repr(cell.variant.label), may_seed=True):
             cell.model.load()
-            with contextlib.suppress(ModelError):  # not the arguments' fault, so a row of its own when its turn comes
-                cell.model.build(cell.dataset.event_shape, device, cell.variant.hyperparameters)
+        # What fails for another reason than its arguments is a row of its own when its turn comes.
+        with contextlib.suppress(ModelError), calling(repr(cell.variant.label), may_seed=True):
+            cell.model.build(cell.dataset.event_shape, device, cell.variant.hyperparameters)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganbench.errors import ModelError, StoreError
+from ganbench.experiment.calling import calling
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
 from ganbench.records.provenance import collect_provenance
@@ -56,7 +57,8 @@ def train_model(cell: Cell, store: Store, device: str, progress: Progress) -> Tr
 
     if not isinstance(cell.model, ModelSource | ModelObject):
         raise ModelError(f"{cell.variant.label!r} are samples; there is nothing to train.")
-    model = cell.model.build(cell.dataset.event_shape, device, cell.variant.hyperparameters)
+    with calling(repr(cell.variant.label), may_seed=True):
+        model = cell.model.build(cell.dataset.event_shape, device, cell.variant.hyperparameters)
     generator = torch_generator(cell.seed_for("train"), device)
     state = store.read_checkpoint(cell.train_key, device)
     if state is None:
@@ -105,7 +107,7 @@ def _run_epochs(
     before = state["seconds"]
     for metrics in _epochs(model, train, generator, cell):
         state = {**state, "epochs": state["epochs"] + 1, "metrics": _checked(metrics, cell, state["epochs"] + 1)}
-        progress.epoch_finished(state["epochs"], total, state["metrics"])
+        progress.epoch_finished(cell, state["epochs"], total, state["metrics"])
         if time.monotonic() - saved >= CHECKPOINT_SECONDS:
             state["seconds"] = before + time.monotonic() - begun
             examine()

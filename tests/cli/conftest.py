@@ -42,7 +42,7 @@ def process():
 
 @pytest.fixture(scope="session")
 def imports(process):
-    """Runs a command in a process of its own that ends with the heavy packages it imported, on stderr."""
+    """Runs a command in a process of its own that ends with the models and heavy packages it imported, on stderr."""
     return functools.partial(
         process,
         "-c",
@@ -50,6 +50,8 @@ def imports(process):
         "try: code = main(sys.argv[1:])\n"
         "except SystemExit as leaving: code = leaving.code\n"
         "heavy = {'torch', 'numpy', 'sklearn', 'scipy', 'pandas'} & set(sys.modules)\n"
+        "models = [name for name in sys.modules if name.startswith('ganbench_models.') and name.count('.') > 1]\n"
+        "print('models:', *models or ['none'], file=sys.stderr)\n"
         "print('imported:', *sorted(heavy), file=sys.stderr)\n"
         "sys.exit(code)",
     )

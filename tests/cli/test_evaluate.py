@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,33 +29,36 @@ def test_a_file_of_samples_is_scored(command, samples, toy_images, name, shape):
     path = samples(np.random.default_rng(5).random(shape), name=name)
     code, out, err = command("evaluate", path, "--dataset", toy_images, "--quiet")
     assert (code, err) == (0, "")
-    assert f"{path} on {toy_images}, standard, seed 0, protocol digits" in out
-    assert re.search(r"\*refined +mean log-likelihood -?\d+\.\d\d ± \d+\.\d\d nats \(SE across 12 test examples\)", out)
-    assert re.search(r" grid +mean log-likelihood", out)
-    assert re.search(r"effective kernels per test point \(median\): \d+\.\d of 30", out)
+    assert f"{name} on squares, standard, seed 0, protocol digits" in out
+    assert re.search(r"    mean log likelihood +-?\d+\.\d\d ± \d+\.\d\d nats \(SE across 12 test examples\)", out)
+    assert re.search(r"    grid mean log likelihood +-?\d+", out)
+    assert re.search(r"    effective kernels +\d", out)
     assert "warning: 30 samples instead of 10000" in out
-    assert "distance to the nearest training example (median): samples" in out
-    (row,) = json.loads(command("table", "--format", "json")[1])
-    assert (row["model"], row["n_samples"], row["seeds"]) == (path, 30, 1)
+    assert re.search(r"    generated median +0\.\d+", out)
+    (row,) = [r for r in json.loads(command("table", "--format", "json")[1]) if r["metric"] == "parzen"]
+    assert (row["model"], row["n_samples"], row["seeds"]) == (name, 30, 1)
+    assert command("table")[1].startswith("Scores by the protocol 'digits'\n\nModel")  # its title is of other data
 
 
 def test_the_number_is_that_of_the_definition(command, samples, toy_images):
     values = np.random.default_rng(6).random((10, 9)).astype(np.float32)
     _, out, _ = command("evaluate", samples(values), "--dataset", toy_images, "--quiet", "--json")
-    record = json.loads(out)
-    score = record["likelihood"]["grid"]
+    scores = {score["metric"]: score for score in json.loads(out)["scores"]}
+    found = scores["parzen"]["values"]
+    bandwidth = found["grid_bandwidth"]["value"]
     test = np.load(toy_images)["test"].reshape(12, 9).astype(np.float64)
     square = ((test[:, None] - values[None].astype(np.float64)) ** 2).sum(2)
-    kernels = np.exp(-square / (2 * score["bandwidth"] ** 2)).mean(1) / (2 * np.pi * score["bandwidth"] ** 2) ** 4.5
-    assert score["log_likelihoods"] == pytest.approx(np.log(kernels), abs=2e-6)  # rounded to 1e-6
-    assert score["mean_log_likelihood"] == pytest.approx(np.log(kernels).mean(), abs=1e-6)
-    assert score["standard_error"] == pytest.approx(np.log(kernels).std() / np.sqrt(12), abs=1e-6)
-    assert min(score["grid"]) <= record["likelihood"]["refined"]["bandwidth"] <= max(score["grid"])
+    kernels = np.exp(-square / (2 * bandwidth**2)).mean(1) / (2 * np.pi * bandwidth**2) ** 4.5
+    mean = found["grid_mean_log_likelihood"]
+    assert mean["per_example"] == pytest.approx(np.log(kernels), abs=2e-6)  # rounded to 1e-6
+    assert mean["value"] == pytest.approx(np.log(kernels).mean(), abs=1e-6)
+    assert mean["standard_error"] == pytest.approx(np.log(kernels).std() / np.sqrt(12), abs=1e-6)
     train = np.load(toy_images)["train"].reshape(24, 9).astype(np.float64)
     nearest = np.sqrt(((values[:, None].astype(np.float64) - train) ** 2).sum(2)).min(1)
-    distances = record["nearest_neighbors"]["generated"]
-    assert distances["quantiles"] == pytest.approx(np.quantile(nearest, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1]), rel=1e-6)
-    assert (distances["n"], distances["mean"]) == (10, pytest.approx(nearest.mean(), rel=1e-6))
+    distances = scores["nearest_neighbors"]
+    quantiles = np.quantile(nearest, [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
+    assert distances["curves"]["generated_quantiles"]["y"] == pytest.approx(quantiles, rel=1e-6)
+    assert distances["values"]["generated_mean"]["value"] == pytest.approx(nearest.mean(), rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -77,26 +81,30 @@ def test_the_number_is_that_of_the_definition(command, samples, toy_images):
         (np.array(["a"]), "real numbers"),
     ],
 )
-def test_samples_that_cannot_be_scored(command, samples, toy_images, values, message):
+def test_samples_that_cannot_be_scored(command, samples, toy_images, tmp_path, values, message):
     code, out, err = command("evaluate", samples(values), "--dataset", toy_images, "--quiet")
-    assert code == 1
-    assert message in out + err
-    assert "Traceback" not in out + err
+    assert (code, out) == (1, "")
+    assert message in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "results").exists()  # an input error is no row
 
 
 def test_files_that_hold_no_samples(command, samples, toy_images, tmp_path):
     one = np.zeros((2, 9))
+    (tmp_path / "pictures").mkdir()
     cases = {
-        samples(name="two.npz", a=one, b=one): "holds 2 arrays (a, b); name one of them 'samples'",
+        samples(name="two.npz", a=one, b=one): "holds 2 arrays (a, b); which are the samples?",
+        str(tmp_path / "pictures"): "is a folder. Samples are read from .npy and .npz files",
         str(tmp_path / "nowhere.npz"): "there is no file",
     }
     (tmp_path / "text.npz").write_text("hello")
     cases[str(tmp_path / "text.npz")] = "text.npz"
     for path, message in cases.items():
         code, out, err = command("evaluate", path, "--dataset", toy_images, "--quiet")
-        assert code == 1
-        assert message in out + err
+        assert code in (1, 2)
+        assert message in err
         assert "Traceback" not in out + err
+        assert not (tmp_path / "results").exists()
     path = samples(name="both.npz", samples=one + 0.5, labels=np.zeros(2))
     assert command("evaluate", path, "--dataset", toy_images, "--quiet")[0] == 0
 
@@ -105,8 +113,8 @@ def test_a_model_is_trained_and_taken_from_the_store_the_second_time(command, to
     arguments = ["evaluate", f"{toys}:PixelwiseGaussian", "--dataset", toy_images, "--seeds", "2"]
     code, out, err = command(*arguments)
     assert (code, err.splitlines()[0].endswith("2 cells, 0 stored, 2 to run.")) == (0, True)
-    assert "Mean log-likelihood, nats, with its standard error across" in out
-    assert re.search(r"^  seeds: -?\d+\.\d\d ± \d+\.\d\d$", out, flags=re.MULTILINE)
+    assert "Mean and its standard error across" in out
+    assert re.search(r"^  seeds: mean log likelihood -?\d+\.\d+ ± 0\.\d+ nats$", out, flags=re.MULTILINE)
     code, again, err = command(*arguments)
     assert (code, again, "2 stored, 0 to run" in err) == (0, out, True)
 
@@ -115,4 +123,57 @@ def test_records_as_json_lines(command, toys, toy_images):
     arguments = ["evaluate", f"{toys}:RaisesInSample", "--dataset", toy_images, "--json", "--quiet", "--seeds", "2"]
     code, out, _ = command(*arguments)
     assert code == 1
-    assert [json.loads(line)["reason"] for line in out.splitlines()] == ["RuntimeError: no samples today"] * 2
+    reasons = [json.loads(line)["reason"] for line in out.splitlines()]
+    assert [reason.partition(" (models.py")[0] for reason in reasons] == ["RuntimeError: no samples today"] * 2
+
+
+def test_two_files_of_one_name_are_two_rows_and_one_file_is_one(command, toy_images, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder, seed in (("A", 1), ("B", 2)):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "x.npy", np.random.default_rng(seed).random((20, 9)))
+    for path in ("A/x.npy", "B/x.npy", "./A/x.npy", str(tmp_path / "A" / "x.npy")):
+        assert command("evaluate", path, "--dataset", toy_images, "--quiet")[0] == 0
+    rows = [r for r in json.loads(command("table", "--format", "json")[1]) if r["metric"] == "parzen"]
+    assert len({row["value"] for row in rows}) == 2
+    titles = [row["model"] for row in rows]
+    assert all(title.startswith("x.npy@") for title in titles)
+    assert len(set(titles)) == len(titles) == 2
+
+
+_NOISY = """
+import argparse, sys
+print("at import")
+options = argparse.ArgumentParser()
+options.add_argument("--depth", default=3)
+depth = options.parse_args().depth
+
+class Loud(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        print("in fit")
+        yield from super().fit(train, generator=generator)
+
+    def sample(self, n, *, generator):
+        print("in sample")
+        return super().sample(n, generator=generator)
+"""
+
+
+def test_a_script_that_prints_and_reads_its_arguments(process, toys, toy_images, tmp_path):
+    (tmp_path / "loud.py").write_text(Path(toys).read_text(encoding="utf-8") + _NOISY, encoding="utf-8")
+    arguments = ["--dataset", toy_images, "--results", str(tmp_path / "results"), "--quiet", "--json"]
+    done = process("-m", "ganbench", "evaluate", f"{tmp_path}/loud.py:Loud", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "done"
+    assert done.stderr.splitlines() == ["at import", "in fit", "in sample"]
+
+
+def test_data_that_are_not_here(command, toys, tmp_path):
+    (tmp_path / "data").mkdir()
+    arguments = ["--dataset", "tfd", "--data", str(tmp_path / "data"), "--quiet"]
+    code, out, err = command("evaluate", f"{toys}:uniform", *arguments)
+    assert (code, out) == (1, "")
+    assert f"tfd was not run: The data of 'tfd' are missing: looked for {tmp_path}/data/" in err
+    assert "was given (--data DIR" in err
+    assert "GANBENCH_DATA" not in err
+    assert not (tmp_path / "results").exists()

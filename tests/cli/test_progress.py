@@ -9,7 +9,7 @@ import pytest
 
 from ganbench.cli import progress
 
-OUTCOME = r"PixelwiseGaussian standard seed 0: -?\d+\.\d ± \d+\.\d nats at bandwidth \d\.\d{3}"
+OUTCOME = r"PixelwiseGaussian standard seed 0: mean log likelihood -?\d+\.\d ± \d+\.\d nats"
 
 
 @pytest.fixture
@@ -44,3 +44,22 @@ def test_a_terminal_gets_bars_and_the_outcome(command, toy_protocol, toys, monke
 def test_quiet_is_quiet_on_a_terminal(command, path, monkeypatch):
     monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: True)
     assert command("run-all", "--protocol", path, "--quiet")[2] == ""
+
+
+def test_a_terminal_gets_a_bar_for_each_cell_that_is_running(capsys, toy_protocol, toys):
+    from ganbench.experiment.plan import Request, make_plan
+    from ganbench.protocols import load_protocol
+
+    models = tuple(f"{toys}:PixelwiseGaussian[epochs={n}]" for n in (5, 9))
+    plan = make_plan(Request(load_protocol(toy_protocol(models=models))))
+    bars = progress.ProgressBars()
+    bars.planned(plan, list(plan.cells))
+    for epoch in (1, 3):
+        for cell, total in zip(plan.cells, (5, 9), strict=True):
+            bars.epoch_finished(cell, epoch, total, {"loss": 0.5})
+    assert [(bar.n, bar.total) for bar in bars._epochs.values()] == [(3, 5), (3, 9)]
+    bars.step_started(plan.cells[0], "sample")
+    assert list(bars._epochs) == [plan.cells[1].place]
+    bars.finished()
+    assert bars._epochs == {}
+    assert "2 cells, 0 stored, 2 to run" in capsys.readouterr().err

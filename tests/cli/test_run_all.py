@@ -15,10 +15,9 @@ def test_run_all_prints_its_plan_on_stderr_and_the_table_on_stdout(command, toy_
     code, out, err = command("run-all", "--protocol", path)
     assert code == 0
     assert err.splitlines()[0] == "Toys: 2 cells, 0 stored, 2 to run."
-    assert f"{toy_images}: {toys}:uniform x 1" in err
+    assert "  squares: models.py:uniform x 1" in err
     assert "Estimated time on two CPU cores" in err
-    assert out.startswith("Toys\n\nModel")
-    assert f"{toys}:uniform" in out
+    assert "models.py:uniform" in out
     assert "Toys:" not in out
     results = tmp_path / "results"
     assert sorted(p.name for p in (results / "tables").iterdir()) == [
@@ -33,7 +32,7 @@ def test_run_all_prints_its_plan_on_stderr_and_the_table_on_stdout(command, toy_
 def test_quiet_and_json(command, toy_protocol):
     code, out, err = command("run-all", "--protocol", toy_protocol(), "--quiet", "--json")
     assert (code, err) == (0, "")
-    (row,) = json.loads(out)
+    row = json.loads(out)[0]
     assert (row["protocol"], row["status"], row["n_samples"]) == ("toy", "done", 20)
 
 
@@ -58,7 +57,7 @@ def test_failures_are_rows_with_reasons_and_exit_code_1(command, toy_protocol, t
         code, out, err = command("run-all", "--protocol", path, "--quiet")
         assert code == 1
         assert "failed: RuntimeError: no samples today" in " ".join(out.split())
-        assert re.search(r"RaisesInSample standard 0 failed: RuntimeError: no samples today", err)
+        assert re.search(r"RaisesInSample@\w+ standard 0 failed: RuntimeError: no samples today", err)
         assert len(err.splitlines()) == 1
         assert re.search(r"PixelwiseGaussian +-?\d", out)
     code, out, err = command("table", "--protocol", path, "--format", "csv")
@@ -67,30 +66,97 @@ def test_failures_are_rows_with_reasons_and_exit_code_1(command, toy_protocol, t
 
 
 def test_failures_are_told_where_there_is_no_likelihood(command, toy_protocol, toys, toy_images):
-    table = f"[{{ name = {json.dumps(toy_images)}, likelihood = false }}]"
+    table = f"[{{ name = {json.dumps(toy_images)}, metrics = [] }}]"
     path = toy_protocol(models=[f"{toys}:RaisesInSample"], datasets=table)
     code, _, err = command("run-all", "--protocol", path, "--quiet")
     assert code == 1
     assert "no samples today" in err
 
 
-def test_two_specs_of_the_same_content_are_two_rows(command, toy_protocol, toys):
-    specs = [f"{toys}:PixelwiseGaussian[epochs=2]", f"{toys}:PixelwiseGaussian[epochs = 2]"]
-    command("run-all", "--protocol", toy_protocol(), "--models", specs[0], "--quiet")
+def test_equal_specs_are_one_row(command, toy_protocol, toys):
+    specs = [f"{toys}:PixelwiseGaussian{settings}" for settings in ("", "[]", "[epochs=3]", "[ spread = 1.0 ]")]
     code, out, _ = command("run-all", "--protocol", toy_protocol(), "--models", *specs, "--quiet", "--json")
     assert code == 0
-    assert [row["model"] for row in json.loads(out)] == specs
+    assert [row["model"] for row in json.loads(out)] == ["models.py:PixelwiseGaussian"]
 
 
-def test_missing_data_are_a_row_of_every_model(command, toy_protocol, toys, tmp_path):
-    path = toy_protocol(models=[f"{toys}:uniform", f"{toys}:PixelwiseGaussian"], datasets="[{ name = 'tfd' }]")
-    code, out, err = command("run-all", "--protocol", path, "--data", str(tmp_path), "--json")
+def test_one_file_of_data_is_trained_on_once(command, toy_protocol, toy_images, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    spellings = ["squares.npz", "./squares.npz", toy_images]
+    code, out, _ = command("run-all", "--protocol", toy_protocol(), "--datasets", *spellings, "--quiet", "--json")
+    assert (code, len(json.loads(out))) == (0, 1)
+    assert len(list((tmp_path / "results" / "checkpoints").iterdir())) == 1
+
+
+def test_missing_data_are_told_and_the_others_go_on(command, toy_protocol, toys, toy_images, tmp_path):
+    (tmp_path / "data").mkdir()
+    arguments = ["--datasets", "tfd", toy_images, "--data", str(tmp_path / "data"), "--json"]
+    code, out, err = command("run-all", "--protocol", toy_protocol(), *arguments)
     assert code == 1
-    assert [(row["model"].rpartition(":")[2], row["status"]) for row in json.loads(out)] == [
-        ("uniform", "failed"),
-        ("PixelwiseGaussian", "failed"),
-    ]
-    assert "Cannot be run: " in err
+    assert [(row["dataset"].partition("@")[0], row["status"]) for row in json.loads(out)] == [("squares", "done")]
+    assert "tfd was not run: The data of 'tfd' are missing" in err
+    assert len(list((tmp_path / "results").glob("records/**/*.json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("dbn[preset=digits,epoch=2]", "'dbn' has no hyper-parameter 'epoch'; it has: "),
+        ("dbn[preset=digits,epochs=2.5]", r"'dbn' cannot be built: epochs .*2\.5"),
+        ("dbn[preset=digits,epochs=two]", r"'dbn' cannot be built: epochs .*'two'"),
+        ("{toys}:PixelwiseGaussian[spread=-1]", "spread must not be negative; got -1"),
+        ("{toys}:uniform[epochs=1]", "is a function and takes no settings"),
+    ],
+)
+def test_hyperparameters_are_checked_before_anything_is_run(command, toy_protocol, toys, tmp_path, model, message):
+    models = [f"{toys}:PixelwiseGaussian", model.format(toys=toys)]
+    code, out, err = command("run-all", "--protocol", toy_protocol(), "--models", *models, "--quiet")
+    assert (code, out) == (2, "")
+    assert re.search(message, err)
+    assert err.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_one_more_metric_is_all_that_is_computed(command, imports, toy_protocol, rulers, tmp_path):
+    path = toy_protocol(models=["dbn[preset=digits,epochs=1]"])
+    assert command("run-all", "--protocol", path, "--quiet")[0] == 0
+    before = {p: s for p, s in _file_states(tmp_path / "results").items() if p.parts[-2] in ("checkpoints", "samples")}
+    done = imports(
+        "run-all", "--protocol", path, "--metrics", f"{rulers}:Spread", "--results", str(tmp_path / "results")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Toys: 1 cells, 0 stored, 1 to run." in done.stderr
+    assert "models: none" in done.stderr
+    assert "spread: spread" in done.stdout
+    after = {p: s for p, s in _file_states(tmp_path / "results").items() if p.parts[-2] in ("checkpoints", "samples")}
+    assert after == before != {}
+    assert "spread: spread" in command("table", "--protocol", path, "--metrics", "spread")[1]
+
+
+def test_fresh(command, toy_protocol, tmp_path):
+    path = toy_protocol()
+    command("run-all", "--protocol", path, "--quiet")
+    (checkpoint,) = (tmp_path / "results" / "checkpoints").iterdir()
+    before = checkpoint.stat().st_mtime_ns
+    _, expected, _ = command("run-all", "--protocol", path)
+    assert checkpoint.stat().st_mtime_ns == before
+    code, out, err = command("run-all", "--protocol", path, "--fresh")
+    assert (code, out) == (0, expected)
+    assert "0 stored, 1 to run" in err
+    assert checkpoint.stat().st_mtime_ns != before
+
+
+@pytest.mark.slow
+def test_the_number_of_jobs_changes_no_bit(command, toy_protocol, toys, tmp_path):
+    path = toy_protocol(models=["gsn[preset=digits,epochs=2]", "dbn[preset=digits,epochs=2]"], threads=2)
+    samples = []
+    for jobs in ("1", "2"):
+        arguments = ["--jobs", jobs, "--results", str(tmp_path / jobs), "--quiet"]
+        assert command("run-all", "--protocol", path, *arguments, results=False)[0] == 0
+        records = map(json.loads, (p.read_text() for p in (tmp_path / jobs).glob("records/**/*.json")))
+        samples.append({record["model"]["name"]: record["samples"]["sha256"] for record in records})
+    assert len(samples[0]) == 2
+    assert samples[0] == samples[1]
 
 
 def test_a_truncated_mnist_file(command, tmp_path, toys):
@@ -102,10 +168,10 @@ def test_a_truncated_mnist_file(command, tmp_path, toys):
         (folder / f"{name}-ubyte.gz").write_bytes(gzip.compress(content))
     arguments = ["--dataset", "mnist", "--data", str(tmp_path), "--quiet"]
     code, out, err = command("evaluate", f"{toys}:uniform", *arguments)
-    assert code == 1
-    assert "failed: " in out
-    assert "train-images-idx3-ubyte" in out
-    assert "Traceback" not in out + err
+    assert (code, out) == (1, "")
+    assert "train-images-idx3-ubyte" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +201,9 @@ def test_a_results_folder_that_cannot_be_written(command, toy_protocol, tmp_path
     arguments = ["run-all", "--protocol", toy_protocol(), "--results", str(tmp_path / "file" / "results")]
     code, out, err = command(*arguments, results=False)
     assert (code, out) == (1, "")
-    assert re.match(r"ganbench: .*file/results/\S+ cannot be written: Not a directory. Choose another", err)
+    assert re.search(
+        r"^ganbench: .*file/results/\S+ cannot be written: Not a directory. Choose another", err, re.MULTILINE
+    )
 
 
 def test_damage_in_the_results_folder(command, toy_protocol, tmp_path):
@@ -149,6 +217,8 @@ def test_damage_in_the_results_folder(command, toy_protocol, tmp_path):
         assert f"{record} is not a record" in err
     assert record.read_bytes() == whole[:100]  # nothing was written over it
     record.unlink()
+    (samples,) = (tmp_path / "results").glob("samples/*.npz")
+    samples.unlink()
     (checkpoint,) = (tmp_path / "results").glob("checkpoints/*.pt")
     checkpoint.write_bytes(b"damaged")
     code, out, err = command("run-all", "--protocol", toy_protocol(), "--quiet")

@@ -1,107 +1,223 @@
-"""Cells in several processes: the same numbers, and no process is left behind."""
+"""Cells in several processes, and several runs in one folder: the same numbers, each cell once, nobody left behind."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import Future
+from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
-import torch
+from filelock import FileLock
 from serial_runs import run_serially, without_times
 
-from ganbench.errors import StoreError
-from ganbench.experiment import run
-from ganbench.experiment.plan import plan_cells
+from ganbench.experiment import executors
+from ganbench.experiment.executors import Processes, Serial, units_of
+from ganbench.experiment.plan import make_plan
 from ganbench.experiment.progress import Silence
-from ganbench.experiment.run import run_cells_in_parallel
 from ganbench.records.store import Store
 
 
-def test_two_jobs_give_the_same_numbers(request_toys, store, tmp_path):
-    request = request_toys("PixelwiseGaussian", "RaisesInSample", "uniform", seeds=2)
-    torch.set_num_threads(1)
+def _in_processes(request, store, progress=None, jobs=2, **how):
+    cells = make_plan(request).cells
+    return {r.place: r for r in Processes(jobs)(units_of(cells), store, "cpu", progress or Silence(), **how)}
+
+
+def test_two_jobs_give_the_same_numbers(request_toys, store, tmp_path, rulers):
+    models = ["PixelwiseGaussian", "RaisesInSample", "uniform"]
+    request = request_toys(*models, seeds=2, threads=1, more_metrics=[f"{rulers}:Spread"])
     alone = run_serially(request, Store(tmp_path / "alone"))
-    cells = plan_cells(request)
-    together = list(run_cells_in_parallel(cells, request, store, "cpu", 2, Silence()))
-    places = {record.place: without_times(record) for record in together}
-    assert set(places) == {cell.place for cell in cells}
+    together = _in_processes(request, store)
+    assert len(together) == len(alone) == len(list(store.records())) == 6
     for record in alone:
-        expected, found = without_times(record), places[record.place]
-        for content in (expected, found, expected["training"], found["training"]):
-            content.pop("provenance", None)  # the number of threads
+        expected, found = without_times(record), without_times(together[record.place])
+        for content in (expected, found):
+            content.pop("traceback", None)  # through other frames
         assert found == expected
+
+
+class Listener(Silence):
+    def __init__(self):
+        self.heard = []
+
+    def cell_started(self, cell):
+        self.heard.append(("started", cell.model.name))
+
+    def epoch_finished(self, cell, epoch, total, metrics):
+        assert (total, list(metrics)) == (4, ["deviation"])
+        self.heard.append((epoch, cell.model.name))
+
+    def step_started(self, cell, step):
+        self.heard.append((step, cell.model.name))
+
+    def cell_finished(self, record):
+        self.heard.append(("finished", record.model.name))
+
+
+def test_progress_comes_from_other_processes(request_toys, store):
+    listener = Listener()
+    _in_processes(request_toys("PixelwiseGaussian[epochs=4,seconds=0.25]", "uniform"), store, listener)
+    name = "PixelwiseGaussian"
+    mine = [event for event, model in listener.heard if model == name]
+    assert mine == ["started", 1, 2, 3, 4, "sample", *mine[6:8], "finished"]
+    assert [step.partition("[")[0] for step in mine[6:8]] == ["parzen", "nearest_neighbors"]
+
+
+def test_a_process_that_is_ended_from_outside_fails_its_cell_only(request_toys, store):
+    found = _in_processes(request_toys("EndsItsProcess", "PixelwiseGaussian", "uniform", seeds=2), store)
+    outcomes = {(place.model.partition("@")[0], place.seed): record for place, record in found.items()}
+    assert len(outcomes) == 6
+    for (model, _), record in outcomes.items():
+        assert record.status == ("failed" if model.endswith("EndsItsProcess") else "done")
+    reason = outcomes["models.py:EndsItsProcess", 0].reason
+    assert "was ended from outside (SIGKILL)" in reason
+    assert "run the same command again, with fewer --jobs" in reason
     assert len(list(store.records())) == 6
 
 
-class _OneProcess:
-    """A pool that is no pool."""
-
-    def __init__(self, processes, **_):
-        assert processes == 1
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def submit(self, function, *arguments):
-        future = Future()
-        future.set_result(function(*arguments))
-        return future
+def test_a_syntax_error_that_is_saved_meanwhile_fails_its_cells_only(request_toys, store, tmp_path, toys):
+    (tmp_path / "mine.py").write_text(Path(toys).read_text(encoding="utf-8"))
+    cells = make_plan(request_toys(f"{tmp_path}/mine.py:PixelwiseGaussian", "uniform", seeds=2)).cells
+    (tmp_path / "mine.py").write_text("class PixelwiseGaussian(:")
+    found = list(Processes(2)(units_of(cells), store, "cpu", Silence()))
+    assert sorted((r.model.name, r.status) for r in found) == [
+        ("PixelwiseGaussian", "failed"), ("PixelwiseGaussian", "failed"), ("uniform", "done"), ("uniform", "done")
+    ]  # fmt: skip
+    assert all("SyntaxError" in r.reason for r in found if r.status == "failed")
 
 
-def test_threads_do_not_depend_on_how_many_cells_are_left(request_toys, store, monkeypatch):
-    # Otherwise a run that is killed before its last cell would not end like one that is not.
-    seen = []
-    monkeypatch.setattr(run, "ProcessPoolExecutor", _OneProcess)
-    monkeypatch.setattr(run, "usable_cores", lambda: 8)
-    monkeypatch.setattr(torch, "set_num_threads", seen.append)
-    request = request_toys("PixelwiseGaussian", "uniform")
-    (record,) = run_cells_in_parallel(plan_cells(request)[1:], request, store, "cpu", 4, Silence())
-    assert (record.model, seen) == ("uniform", [2])
+def test_data_that_change_meanwhile_are_not_scored_under_the_old_key(request_toys, store, toy_images):
+    cells = make_plan(request_toys("PixelwiseGaussian", "uniform")).cells
+    np.savez(toy_images, np.random.default_rng(5).random((30, 3, 3), np.float32))
+    found = list(Processes(2)(units_of(cells), store, "cpu", Silence()))
+    assert [(r.status, r.samples) for r in found] == [("failed", None)] * 2
+    assert all("changed while the run went on. Run the same command again." in r.reason for r in found)
 
 
-def test_a_worker_that_is_ended_from_outside(request_toys, store):
-    request = request_toys("EndsItsProcess")
-    with pytest.raises(StoreError, match=r"ended from outside.*run the same command again, with fewer --jobs"):
-        list(run_cells_in_parallel(plan_cells(request), request, store, "cpu", 2, Silence()))
+def test_the_longest_come_first(request_toys, toys):
+    names = ("uniform", "PixelwiseGaussian", "PixelwiseGaussian[epochs=2]")
+    request = request_toys(*names)
+    cells = make_plan(request).cells
+    table = {cells[0].data.name: {cells[0].model_ref.spec: 1.0, cells[1].model_ref.spec: 5.0}}
+    protocol = msgspec.structs.replace(request.protocol, seconds_per_cell=table)
+    units = [[dataclasses.replace(cell, protocol=protocol)] for cell in cells]
+    longest = sorted(units, key=executors._seconds, reverse=True)
+    assert [unit[0].variant.label.partition(":")[2] for unit in longest] == [names[2], names[1], names[0]]
 
 
-_PARALLEL = """
+_RUN = """
 import sys
-from ganbench.cli import main
-if __name__ == "__main__":
-    main(["run-all", "--protocol", sys.argv[1], "--results", sys.argv[2], "--jobs", "2", "--quiet"])
+import ganbench, ganbench.experiment.training as t
+t.CHECKPOINT_SECONDS = 0.0
+ganbench.run(sys.argv[1], results=sys.argv[2], jobs=int(sys.argv[3]), seeds=int(sys.argv[4]))
+"""
+_COUNTED = """
+
+class Counted(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        with open({log!r}, "a") as file:
+            file.write("x")
+        yield from super().fit(train, generator=generator)
 """
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc"), reason="counts processes in /proc")
-def test_workers_end_with_a_parent_that_is_killed(toy_protocol, toys, tmp_path):
-    models = [f"{toys}:PixelwiseGaussian[epochs=1000,seconds=0.05,spread={s}]" for s in (0.1, 0.2)]
-    script = tmp_path / "parallel.py"
-    script.write_text(_PARALLEL)
-    results = tmp_path / "results"
-    code = "import ganbench.experiment.training as t; t.CHECKPOINT_SECONDS = 0.1\n"
-    (tmp_path / "sitecustomize.py").write_text(code)
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    command = [sys.executable, str(script), toy_protocol(models=models), str(results)]
-    parent = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL)
-    try:
-        assert _within(40, lambda: len(list(results.glob("checkpoints/*.pt"))) == 2)
-        assert len(_session(parent.pid)) > 2
-        os.kill(parent.pid, signal.SIGKILL)
-        parent.wait()
-        assert _within(10, lambda: not _session(parent.pid))
-    finally:
-        for pid in [parent.pid] * (parent.poll() is None) + _session(parent.pid):
+@pytest.fixture
+def start(tmp_path):
+    """Starts runs in processes of their own, from a script without `if __name__ == "__main__"`; ends what is left."""
+    started = []
+    (tmp_path / "script.py").write_text(_RUN)
+
+    def call(protocol, results, jobs=1, seeds=1):
+        command = [sys.executable, str(tmp_path / "script.py"), protocol, str(results), str(jobs), str(seeds)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        run = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE, text=True)
+        started.append(run)
+        return run
+
+    yield call
+    for run in started:
+        for pid in [run.pid] * (run.poll() is None) + _session(run.pid):
             os.kill(pid, signal.SIGKILL)
-        parent.wait()
+        run.communicate()
+
+
+@pytest.fixture
+def counted(tmp_path, toys):
+    """A model that counts its trainings in a file: its spec, and the file."""
+    log = tmp_path / "trainings"
+    text = Path(toys).read_text(encoding="utf-8") + _COUNTED.format(log=str(log))
+    (tmp_path / "counted.py").write_text(text, encoding="utf-8")
+    return f"{tmp_path}/counted.py:Counted[epochs=4,seconds=0.2]", log
+
+
+def test_runs_side_by_side_compute_each_cell_once(start, toy_protocol, counted, tmp_path):
+    spec, log = counted
+    protocol = toy_protocol(models=[spec], threads=1)
+    runs = [start(protocol, tmp_path / "results", jobs, seeds=4) for jobs in (1, 1, 2)]
+    errors = [run.communicate(timeout=120)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], errors
+    assert log.read_text() == "xxxx"
+    assert [record.status for record in Store(tmp_path / "results").records("toy")] == ["done"] * 4
+
+
+def test_another_run_is_waited_for_and_named_and_what_it_computed_is_taken(request_toys, store, epochs):
+    request = request_toys("PixelwiseGaussian", "uniform")
+    first, second = make_plan(request).cells
+    heard, release = [], threading.Event()
+
+    class Hears(Listener):
+        def waiting(self, cell, holder):
+            heard.append((cell.place, holder))
+            release.set()
+
+    def hold():
+        with store.lock(first.train_key, wait=False):
+            started.set()
+            release.wait(30)
+
+    started = threading.Event()
+    other = threading.Thread(target=hold)
+    other.start()
+    started.wait(30)
+    listener = Hears()
+    records = list(Serial()(units_of((first, second)), store, "cpu", listener))
+    other.join()
+    assert [record.place for record in records] == [second.place, first.place]  # the other one is not waited for
+    assert heard == [(first.place, heard[0][1])]
+    assert f"process {os.getpid()} on " in heard[0][1]
+
+
+def test_a_holder_that_is_killed_lets_go(start, toy_protocol, counted, tmp_path):
+    protocol = toy_protocol(models=[counted[0].replace("epochs=4", "epochs=400")], threads=1)
+    results = tmp_path / "results"
+    run = start(protocol, results)
+    assert _within(60, lambda: list(results.glob("checkpoints/*.pt")))
+    (lock,) = results.glob("locks/*.lock")
+    assert f"process {run.pid} on " in lock.with_suffix(".holder").read_text()
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    with FileLock(lock, timeout=5):
+        pass
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="counts processes in /proc")
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_their_parent(start, toy_protocol, toys, tmp_path, ending):
+    models = [f"{toys}:PixelwiseGaussian[epochs=100000,seconds=0.05,spread={s}]" for s in (0.1, 0.2)]
+    run = start(toy_protocol(models=models), tmp_path / "results", jobs=2)
+    assert _within(60, lambda: len(list((tmp_path / "results").glob("locks/*.holder"))) == 2)
+    assert len(_session(run.pid)) > 2
+    os.kill(run.pid, ending)
+    run.wait(timeout=30)
+    assert _within(10, lambda: not _session(run.pid))
+    if ending == signal.SIGINT:
+        assert run.stderr.read().count("Traceback") == 1  # the parent's own
 
 
 def _within(seconds: float, condition) -> bool:

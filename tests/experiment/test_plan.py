@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ganbench.datasets import Dataset, Split
-from ganbench.errors import DataError, ModelError, UnknownNameError, UsageError
+from ganbench.errors import DataError, StoreError, UnknownNameError, UsageError
 from ganbench.experiment import plan
-from ganbench.experiment.plan import ExperimentRequest, plan_cells
+from ganbench.experiment.plan import Request, make_plan
 from ganbench.protocols import load_protocol
+from ganbench.registry.metrics import find_metric
 
 
 def _images(seed: int, n: int = 6) -> np.ndarray:
     return np.random.default_rng(seed).random((n, 2, 2), np.float32)
 
 
-def _dataset(splits, checksum="c") -> Dataset:
-    return Dataset("squares", (2, 2), (0.0, 1.0), checksum, tuple(splits))
+def _dataset(*splits, checksum="c") -> Dataset:
+    return Dataset("squares", (2, 2), (0.0, 1.0), checksum, splits)
 
 
 @pytest.fixture
-def cells_of(monkeypatch, request_toys):
+def cells_of(request_toys):
     """Plans toy models on given splits."""
 
     def make(splits, *models, **changes):
-        monkeypatch.setattr(plan, "load_dataset", lambda *_, **__: _dataset(splits))
-        return plan_cells(request_toys(*models or ("PixelwiseGaussian",), **changes))
+        return make_plan(request_toys(*models or ("PixelwiseGaussian",), datasets=[_dataset(*splits)], **changes)).cells
 
     return make
 
 
 def _keys(cell):
-    return cell.train_key, cell.samples_key, cell.record_key
+    return cell.train_key, cell.samples_key, [cell.score_key(metric, cell.samples_key) for metric in cell.metrics]
 
 
 _STANDARD = Split("standard", _images(1), _images(2), _images(3))
@@ -45,47 +46,56 @@ def test_cells_are_models_by_seeds_by_folds(cells_of):
     splits = [Split(f"fold{k}", _images(k), _images(8), _images(9)) for k in range(3)]
     cells = cells_of(splits, "PixelwiseGaussian", "uniform", seeds=2)
     expected = [(m, s, f"fold{k}") for m in ("PixelwiseGaussian", "uniform") for s in range(2) for k in range(3)]
-    assert [(c.model.name, c.seed, c.fold) for c in cells] == expected
-    assert len({cell.place for cell in cells}) == 12
-    assert all(len({_keys(cell)[i] for cell in cells}) == 12 for i in range(3))
+    assert [(c.model.name, c.seed, c.split.name) for c in cells] == expected
+    assert len({cell.place for cell in cells}) == len({cell.train_key for cell in cells}) == 12
 
 
 def test_folds_with_the_same_training_images_share_one_training(cells_of):
     train = _images(1)
     cells = cells_of([Split(f"fold{k}", train, _images(2 + k), _images(12 + k)) for k in range(5)])
-    assert [len({_keys(cell)[i] for cell in cells}) for i in range(3)] == [1, 1, 5]
+    keys = [_keys(cell) for cell in cells]
+    assert [len({str(key[i]) for key in keys}) for i in range(3)] == [1, 1, 5]
 
 
-def test_what_is_asked_twice_is_done_once(cells_of):
-    assert len(cells_of([_STANDARD], "uniform", "uniform")) == 1
+def test_what_is_asked_twice_is_done_once(cells_of, toys):
+    same = [
+        "PixelwiseGaussian",
+        "PixelwiseGaussian[]",
+        "PixelwiseGaussian[ epochs = 3 ]",
+        "PixelwiseGaussian[spread=1]",
+    ]
+    assert len(cells_of([_STANDARD], *same)) == 1
+    assert len(cells_of([_STANDARD], *same, "PixelwiseGaussian[epochs=4]")) == 2
 
 
-# what changes -> which of the keys of training, samples and record change
 @pytest.mark.parametrize(
     ("models", "changes", "expected"),
     [
-        (["PixelwiseGaussian"], {}, (False, False, False)),
-        (["PixelwiseGaussian[epochs=3]"], {}, (True, True, True)),
-        (["uniform"], {}, (True, True, True)),
-        (["PixelwiseGaussian"], {"n_samples": 21}, (False, True, True)),
-        (["PixelwiseGaussian"], {"bandwidth_grid": [0.1, 0.3]}, (False, False, True)),
-        (["PixelwiseGaussian"], {"refinement_steps": 9}, (False, False, True)),
-        (["PixelwiseGaussian"], {"n_neighbor_samples": 6}, (False, False, True)),
-        (["PixelwiseGaussian"], {"title": "Other", "name": "other"}, (False, False, False)),
+        (["PixelwiseGaussian"], {}, (False, False, [False, False])),
+        (["PixelwiseGaussian[epochs=4]"], {}, (True, True, [True, True])),
+        (["uniform"], {}, (True, True, [True, True])),
+        (["PixelwiseGaussian"], {"n_samples": 21}, (False, True, [True, True])),
+        (["PixelwiseGaussian"], {"metrics": ["parzen", "nearest_neighbors[limit=5]"]}, (False, False, [True, False])),
+        (["PixelwiseGaussian"], {"title": "Other", "name": "other", "threads": 1}, (False, False, [False, False])),
     ],
 )
 def test_keys_of_model_and_protocol(cells_of, models, changes, expected):
     (before,), (after,) = cells_of([_STANDARD]), cells_of([_STANDARD], *models, **changes)
-    assert tuple(a != b for a, b in zip(_keys(before), _keys(after), strict=True)) == expected
+    (*steps, scores), (*others, other_scores) = _keys(before), _keys(after)
+    differ = [a != b for a, b in zip(steps, others, strict=True)]
+    assert (*differ, [a != b for a, b in zip(scores, other_scores, strict=True)]) == expected
 
 
+# Parzen needs validation and test examples, nearest neighbours need training and test examples.
 @pytest.mark.parametrize(
     ("role", "expected"),
-    [("train", (True, True, True)), ("valid", (False, False, True)), ("test", (False, False, True))],
+    [("train", (True, [False, True])), ("valid", (False, [True, False])), ("test", (False, [True, True]))],
 )
 def test_keys_of_data(cells_of, role, expected):
     (before,), (after,) = cells_of([_STANDARD]), cells_of([dataclasses.replace(_STANDARD, **{role: _images(7)})])
-    assert tuple(a != b for a, b in zip(_keys(before), _keys(after), strict=True)) == expected
+    assert (before.train_key != after.train_key) == (before.samples_key != after.samples_key) == expected[0]
+    keys = [[cell.score_key(metric, "0" * 64) for metric in cell.metrics] for cell in (before, after)]
+    assert [a != b for a, b in zip(*keys, strict=True)] == expected[1]
 
 
 def test_keys_of_seeds(cells_of):
@@ -105,33 +115,86 @@ def test_keys_of_source_code(tmp_path, cells_of, toys):
     assert all(a != b for a, b in zip(keys[0], keys[2], strict=True))
 
 
-def test_data_that_cannot_be_loaded_are_cells_with_a_problem(monkeypatch, request_toys):
-    def fail(*_, **__):
-        raise DataError("there is no such file")
+def test_own_data_are_known_by_their_content(request_toys, toy_images, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "copy.npz").write_bytes(Path(toy_images).read_bytes())
+    cells = make_plan(request_toys("uniform", datasets=["squares.npz", "./squares.npz", toy_images])).cells
+    assert len(cells) == 1
+    (copy,) = make_plan(request_toys("uniform", datasets=["elsewhere/copy.npz"])).cells
+    assert [cells[0].seed_for(p) for p in ("train", "sample")] == [copy.seed_for(p) for p in ("train", "sample")]
 
-    monkeypatch.setattr(plan, "load_dataset", fail)
-    cells = plan_cells(request_toys("PixelwiseGaussian", "uniform", seeds=2))
-    assert [(c.problem, c.fold, c.split) for c in cells] == [("there is no such file", "all", None)] * 4
-    assert len({cell.place for cell in cells}) == 4
+
+def test_data_that_are_not_here_have_no_cells(request_toys, toy_images, tmp_path):
+    request = request_toys("uniform", datasets=["tfd", toy_images])
+    found = make_plan(dataclasses.replace(request, data_root=str(tmp_path)))
+    assert [missing.name for missing in found.unavailable] == ["tfd"]
+    assert str(tmp_path) in found.unavailable[0].reason
+    assert [cell.data.name for cell in found.cells] == ["squares"]
 
 
 def test_bad_requests(request_toys, tmp_path):
     request = request_toys("uniform")
-    with pytest.raises(UsageError, match="number of seeds must be at least 1; got 0"):
-        plan_cells(dataclasses.replace(request, seeds=0))
+    with pytest.raises(UsageError, match="No seeds"):
+        make_plan(dataclasses.replace(request, seeds=()))
     with pytest.raises(UnknownNameError, match=r"Unknown model 'bdn'.*Did you mean 'dbn'"):
-        plan_cells(dataclasses.replace(request, models=("bdn",)))
+        make_plan(dataclasses.replace(request, models=("bdn",)))
     with pytest.raises(UnknownNameError, match=r"Unknown dataset 'mnits'.*Did you mean 'mnist'"):
-        plan_cells(dataclasses.replace(request, datasets=("mnits",)))
+        make_plan(dataclasses.replace(request, datasets=("mnits",)))
+    with pytest.raises(UnknownNameError, match=r"Unknown metric 'parsen'.*Did you mean 'parzen'"):
+        make_plan(dataclasses.replace(request, metrics=("parsen",)))
     with pytest.raises(UsageError, match="has no preset 'tfdd'; it has:"):
-        plan_cells(dataclasses.replace(request, models=("dbn[preset=tfdd]",)))
-    with pytest.raises(ModelError, match="there is no file"):
-        plan_cells(dataclasses.replace(request, models=(f"{tmp_path}/no.py:M",)))
+        make_plan(dataclasses.replace(request, models=("dbn[preset=tfdd]",)))
+    with pytest.raises(UsageError, match="there is no file"):
+        make_plan(dataclasses.replace(request, models=(f"{tmp_path}/no.py:M",)))
 
 
-def test_data_sets_by_default_and_by_name():
+class NeedsLabels:
+    name, version, direction, needs = "by_class", 1, "lower", ("labels",)
+
+    def measure(self, *, generated, labels):
+        raise NotImplementedError
+
+
+def test_a_metric_that_needs_labels_is_refused_where_there_are_none(request_toys):
+    with pytest.raises(DataError, match="'by_class' needs class labels, and these data have none"):
+        make_plan(request_toys("uniform", more_metrics=[NeedsLabels()]))
+
+
+def test_data_sets_by_default_and_by_name(monkeypatch):
+    monkeypatch.setattr(plan, "as_dataset", lambda spec, *_, **__: plan.UnavailableDataset(spec, "not here"))
     protocol = load_protocol("goodfellow2014")
-    chosen = plan._dataset_plans(ExperimentRequest(protocol))
-    assert [p.name for p in chosen] == ["mnist", "tfd", "cifar10"]
-    chosen = plan._dataset_plans(ExperimentRequest(protocol, datasets=("fer2013", "digits", "mine.npz", "fer2013")))
-    assert [(p.name, p.preset) for p in chosen] == [("fer2013", "tfd"), ("digits", ""), ("mine.npz", "")]
+    assert [name for _, _, name in plan._datasets(Request(protocol))] == ["mnist", "tfd", "cifar10"]
+    chosen = plan._datasets(Request(protocol, datasets=("fer2013", "digits", "mine.npz", "fer2013")))
+    assert [(p.name, p.preset) for p, _, _ in chosen] == [("fer2013", "tfd"), ("digits", ""), ("mine.npz", "")]
+
+
+@pytest.fixture
+def cell(request_toys, toy_images):
+    plan._read_again.cache_clear()
+    (cell,) = make_plan(request_toys("PixelwiseGaussian")).cells
+    yield cell
+    plan._read_again.cache_clear()
+
+
+def test_a_cell_travels_without_its_arrays(cell):
+    sent = pickle.dumps(cell)
+    assert cell.split.train.tobytes() not in sent
+    again = pickle.loads(sent)
+    assert (again.place, _keys(again), again.model_ref) == (cell.place, _keys(cell), cell.model_ref)
+    np.testing.assert_array_equal(again.split.test, cell.split.test)
+
+
+def test_what_changed_on_the_way_is_noticed(cell, toy_images):
+    sent = pickle.dumps(cell)
+    with np.load(toy_images) as archive:
+        np.savez(toy_images, **{**archive, "test": archive["test"] / 2})
+    with pytest.raises(StoreError, match="The data or a metric changed while the run went on"):
+        pickle.loads(sent)
+
+
+def test_a_metric_that_changed_on_the_way_is_noticed(cell, monkeypatch):
+    sent = pickle.dumps(cell)
+    monkeypatch.setattr(plan, "find_metric", lambda spec: dataclasses.replace(find_metric(spec), depends_on={"a": "b"}))
+    with pytest.raises(StoreError, match="The data or a metric changed"):
+        pickle.loads(sent)

@@ -186,7 +186,7 @@ def test_the_place_of_an_error(folder, tmp_path):
 
 
 def test_the_place_in_a_package_and_nowhere():
-    from ganbench_models.adversarial.model import AdversarialNets
+    from ganbench_models.adversarial.goodfellow2014 import AdversarialNets
 
     error = _caught(AdversarialNets, (8, 8), epochs=-1)
     assert user_error_place(error).startswith("ganbench_models/adversarial/")
