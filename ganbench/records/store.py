@@ -141,7 +141,7 @@ class Store:
             path
             for folder in folders
             for path in folder.glob("*/*/*-seed*.json")
-            if not path.name.startswith(".")  # of the system, and of writing
+            if not path.name.startswith(".")  # as some systems put beside files
         )
 
     def write_protocol(self, protocol: Protocol) -> None:
