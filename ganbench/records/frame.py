@@ -235,7 +235,7 @@ def _rows(records: Sequence[Record], column: _Column, view: _View) -> Iterator[R
     scored = [(record, score) for record in records if (score := column.find(record)) is not None]
     _check_comparable(column.metric, scored)
     scores = [score for _, score in scored]
-    for group in _groups(records):
+    for group in _groups(records, view.protocol):
         kinds = [*view.plan.standard_error_across, *(["seeds"] if group.seeds > 1 else [])]
         for quantity in view.quantities(scores):
             typical = next((score.values[quantity] for score in scores if quantity in score.values), None)
@@ -244,14 +244,14 @@ def _rows(records: Sequence[Record], column: _Column, view: _View) -> Iterator[R
                 yield _row(group, column, quantity, kind, view)._replace(standard_error_across=across)
 
 
-def _groups(records: Sequence[Record]) -> list[_Group]:
-    """By model, titled by their specs, with a mark where several share one or a published model is called so."""
+def _groups(records: Sequence[Record], protocol: Protocol) -> list[_Group]:
+    """By model, titled by their specs, with a mark where several share one or the protocol has a model called so."""
     groups = _grouped(records, lambda record: record.model.identity)
     specs = [group[0].model.spec for group in groups.values()]
+    taken = {name.partition("[")[0] for name in (*protocol.models, *protocol.titles)}
+    marked = {spec for spec in specs if specs.count(spec) > 1 or spec.partition("[")[0] in taken}
     return [
-        _Group(
-            tuple(_without_repeats(group)), identity if specs.count(group[0].model.spec) > 1 else group[0].model.spec
-        )
+        _Group(tuple(_without_repeats(group)), identity if group[0].model.spec in marked else group[0].model.spec)
         for identity, group in groups.items()
     ]
 

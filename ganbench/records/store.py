@@ -134,10 +134,15 @@ class Store:
         return sorted({path.relative_to(self.root).parts[1] for path in self._record_paths("*")})
 
     def _record_paths(self, protocol: str) -> list[Path]:
-        """What lies where records do; a name is escaped, as it may hold the brackets of a pattern."""
-        folder = self.root / "records"
-        folders = folder.glob("*") if protocol == "*" else [folder / protocol]
-        return sorted(path for f in folders for path in f.glob("*/*/*-seed*.json") if not path.name.startswith("."))
+        """What lies where records do, of the folder of a protocol or of all, "*"."""
+        root = self.root / "records"
+        folders = root.glob("*") if protocol == "*" else [root / protocol]  # a name may have the signs of a pattern
+        return sorted(
+            path
+            for folder in folders
+            for path in folder.glob("*/*/*-seed*.json")
+            if not path.name.startswith(".")  # as some systems put beside files
+        )
 
     def write_protocol(self, protocol: Protocol) -> None:
         """Keep a protocol beside its records, whose file may be elsewhere."""

@@ -105,9 +105,8 @@ class _Table:
             heads.append(self.head(column, columns))
             for model, line in lines.items():
                 line.append(_measured(found[model]) if model in found else "-")
-            if any(row.published_mean == row.published_mean for row in found.values()) and self.is_first(
-                column, columns
-            ):
+            published = not all(math.isnan(row.published_mean) for row in found.values())
+            if published and self.is_first(column, columns):
                 heads.append(f"{self.dataset(column.dataset)}, published")
                 for model, line in lines.items():
                     line.append(_published(found[model]) if model in found else "-")

@@ -250,6 +250,14 @@ def test_files_of_one_name_are_told_apart():
     assert list(score_frame(data, make_protocol("examples"))["dataset"]) == ["d@a", "d@b"]
 
 
+def test_a_class_called_as_a_model_of_the_protocol_is_told_apart():
+    mine = _with_model(make_record(model="m"), ModelRef("m", "m", mark="abc"))
+    assert list(score_frame([mine], make_protocol("examples"))["model"]) == ["m@abc"]
+    assert list(score_frame([mine, make_record()], make_protocol("examples"))["model"]) == ["m@abc", "m"]
+    other = _with_model(make_record(), ModelRef("m", "m[k=1]", mark="abc"))
+    assert list(score_frame([other], make_protocol("examples"))["model"]) == ["m[k=1]@abc"]
+
+
 def test_the_plan_of_a_file_that_the_protocol_names():
     protocol = make_protocol(datasets=(DatasetPlan("../data/d.npz", standard_error_across=("folds",)),))
     frame = score_frame([_with_data(make_record(), "d", "abc")], protocol)

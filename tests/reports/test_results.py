@@ -161,6 +161,19 @@ def test_the_table_of_a_run_has_the_metrics_that_were_asked_for(outcome, tmp_pat
     assert csv == ganbench.render_table(stored, stored_protocols(tmp_path / "results")[0], "csv")
 
 
+def test_files_of_one_name_from_two_folders_are_two_rows_however_they_are_written(tmp_path, images, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder, seed in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        np.save(tmp_path / folder / "x.npy", np.random.default_rng(seed).random((40, 3, 3), np.float32))
+    for path in ("a/x.npy", "b/x.npy", "./a/x.npy", str(tmp_path / "b" / "x.npy")):
+        ganbench.evaluate(path, images, results="results")
+    frame = table("results")
+    assert len(frame) == 2
+    assert [model.partition("@")[0] for model in frame["model"]] == ["x.npy", "x.npy"]
+    assert frame["value"].nunique() == frame["model"].nunique() == 2
+
+
 def test_reports_of_a_run(outcome, tmp_path):
     written = write_reports(outcome)
     root = tmp_path / "results"
