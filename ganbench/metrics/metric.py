@@ -27,10 +27,13 @@ import msgspec
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ROLES", "Curve", "Features", "Finding", "Labels", "Metric", "MetricResult", "Value"]
+__all__ = ["ROLES", "Curve", "Direction", "Features", "Finding", "Labels", "Metric", "MetricResult", "Value"]
 
 ROLES = ("train", "valid", "test", "labels", "features", "generator")
 """What a metric may need besides the generated samples."""
+
+Direction = Literal["higher", "lower", "neither"]
+"""Which first values are better."""
 
 Features = Callable[["torch.Tensor"], "torch.Tensor"]
 """Examples `[n, *event_shape]` to their features `[n, d]`."""

@@ -111,7 +111,7 @@ def _find_object(thing: Any) -> ModelSource | ModelObject | SampleArray:
         if target is None:
             return ModelObject(thing, settings)
         return ModelSource(*find_target(Spec(target), ENTRY_POINT_GROUP, "model", _HINT), settings)
-    expected = "A model is a spec, a class, a function f(n, generator) or an array of samples"
+    expected = "A model is a spec, a class, a function or an array of samples"
     if hasattr(thing, "fit") and hasattr(thing, "sample"):
         raise UsageError(
             f"{expected}; got an object of class {type(thing).__name__}. Give the class, with settings by "
@@ -120,7 +120,7 @@ def _find_object(thing: Any) -> ModelSource | ModelObject | SampleArray:
     try:
         return SampleArray(as_array(thing, "the samples"))
     except DataError as error:
-        raise UsageError(f"{expected}; got {type(thing).__name__}. {error}") from error
+        raise UsageError(f"{expected}; got {type(thing).__name__}.") from error
 
 
 def _storable(factory: functools.partial[Any]) -> dict[str, Any]:

@@ -26,8 +26,7 @@ def protocol(toy_protocol) -> str:
     return toy_protocol(
         models=["clouds", "clouds[deviation=0.3]"],
         metrics=["parzen[grid=[0.1,0.2,0.4,0.8]]", "nearest_neighbors[limit=5]", "brightness"],
-        bandwidth_grid=None,
-        n_neighbor_samples=None,
+        table=None,
     )
 
 
@@ -72,9 +71,7 @@ def test_a_protocol_that_names_them_runs_and_every_table_shows_them(protocol, tm
 
 def test_one_more_metric_trains_and_samples_nothing(protocol, toy_protocol, tmp_path):
     """The stored samples are scored by the metric that is new, and the other score stays."""
-    without = toy_protocol(
-        models=["clouds"], metrics=["nearest_neighbors"], bandwidth_grid=None, n_neighbor_samples=None
-    )
+    without = toy_protocol(models=["clouds"], metrics=["nearest_neighbors"], table=None)
     first = ganbench.run(without, results=tmp_path / "results")
     second = ganbench.run(without, results=tmp_path / "results", metrics=["brightness"])
     assert second.new == {record.place for record in first.records}
