@@ -190,6 +190,7 @@ def test_a_script_makes_the_table_of_a_protocol(python, toy_protocol, toys, tmp_
     path = toy_protocol(models=[f"{toys}:PixelwiseGaussian", f"{toys}:uniform"], threads=1)
     frame = _check_table_1(python, path, tmp_path)
     assert list(frame["model"]) == ["models.py:PixelwiseGaussian", "models.py:uniform"]
+    assert (frame["status"] == "done").all()
 
 
 @pytest.mark.slow
