@@ -211,7 +211,13 @@ def test_workers_end_with_their_parent(start, toy_protocol, toys, tmp_path, endi
     run = start(toy_protocol(models=models), tmp_path / "results", jobs=2)
     assert _within(60, lambda: len(list((tmp_path / "results").glob("locks/*.holder"))) == 2)
     assert len(_session(run.pid)) > 2
-    os.killpg(run.pid, ending) if ending == signal.SIGINT else os.kill(run.pid, ending)  # as a terminal does
+    if ending == signal.SIGINT:  # a terminal sends it to all, and only the parent is to act
+        before = _session(run.pid)
+        for pid in before:
+            os.kill(pid, signal.SIGINT)
+        time.sleep(1)
+        assert _session(run.pid) == before
+    os.kill(run.pid, ending)
     run.wait(timeout=30)
     assert _within(10, lambda: not _session(run.pid))
     if ending == signal.SIGINT:
