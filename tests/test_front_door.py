@@ -36,7 +36,8 @@ def python(tmp_path):
     """Runs a program in a process of its own, in an empty folder; what it prints."""
 
     def call(code: str, *arguments: str) -> str:
-        command = [sys.executable, "-c", code, *arguments]
+        (tmp_path / "script.py").write_text(code)
+        command = [sys.executable, "script.py", *arguments]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
         assert done.returncode == 0, done.stderr
@@ -176,8 +177,7 @@ print(ganbench.render_table(frame, outcome.protocol, "csv"), end="")
 def _check_table_1(python, protocol, tmp_path):
     """The script without a main guard, in several processes; then the command line on what it stored."""
     assert len(_TABLE_1.strip().splitlines()) <= 15
-    (tmp_path / "script.py").write_text(_TABLE_1)
-    printed = python("import runpy; runpy.run_path('script.py')", protocol, "results")
+    printed = python(_TABLE_1, protocol, "results")
     command = [sys.executable, "-m", "ganbench", "table", "--protocol", protocol, "--results", "results", "--format"]
     csv = subprocess.run([*command, "csv"], capture_output=True, text=True, cwd=tmp_path, check=True).stdout
     assert csv == printed
@@ -190,6 +190,7 @@ def test_a_script_makes_the_table_of_a_protocol(python, toy_protocol, toys, tmp_
     path = toy_protocol(models=[f"{toys}:PixelwiseGaussian", f"{toys}:uniform"], threads=1)
     frame = _check_table_1(python, path, tmp_path)
     assert list(frame["model"]) == ["models.py:PixelwiseGaussian", "models.py:uniform"]
+    assert (frame["status"] == "done").all()
 
 
 @pytest.mark.slow

@@ -125,9 +125,8 @@ class Processes:
         self, units: Sequence[Unit], store: Store, device: str, progress: Progress, *, fresh: bool = False
     ) -> Iterator[Record]:
         """Run the units."""
-        queue = [
-            (unit, False) for unit in sorted(units, key=_seconds, reverse=True)
-        ]  # and whether to wait for its lock
+        longest_first = sorted(units, key=_seconds, reverse=True)
+        queue = [(unit, False) for unit in longest_first]  # and whether to wait for its lock
         idle: list[_Worker] = []
         running: dict[Any, _Worker] = {}
         try:
@@ -175,6 +174,7 @@ class _Worker:
             kind, *content = self.connection.recv()
         except (EOFError, OSError):
             self.state = "dead"
+            self.connection.close()
             self._process.join()
             kind, content = "failed", [_death(self._process.exitcode)]
         if kind == "progress":

@@ -146,7 +146,8 @@ class Cell:
         if record is None or record.samples is None or record.samples.sha256 != samples_sha256:
             return []
         asked = [(metric.name, metric.settings_as_data) for metric in self.metrics]
-        others = [score for score in record.scores if (score.metric, score.settings) not in asked]
+        # Records of format 1 do not know what their scores depend on.
+        others = [score for score in record.scores if score.key and (score.metric, score.settings) not in asked]
         return others if record.dataset == self.data else []
 
     def is_answered_by(self, record: Record | None) -> bool:

@@ -183,7 +183,7 @@ def test_a_truncated_mnist_file(command, tmp_path, toys):
         (["run-all", "--models", "dbn[preset=digit]"], "has no preset 'digit'; it has: "),
         (["run-all", "--models", "dbn[epochs]"], "Malformed setting 'epochs'"),
         (["run-all", "--models", "dbn[rate=nan]"], "rate = nan is not accepted"),
-        (["run-all", "--device", "gpu"], "Unknown device 'gpu'. Accepted: auto, cpu, cuda"),
+        (["run-all", "--models", "dbn", "--device", "gpu"], "Unknown device 'gpu'. Accepted: auto, cpu, cuda"),
         (["evaluate", "dbn", "--dataset", "mnits"], "Unknown dataset 'mnits'. Did you mean 'mnist' or"),
         (["table", "--protocol", "digit"], "Unknown protocol 'digit'"),
     ],

@@ -17,7 +17,6 @@ import pytest
 from filelock import FileLock
 from serial_runs import run_serially, without_times
 
-from ganbench.experiment import executors
 from ganbench.experiment.executors import Processes, Serial, units_of
 from ganbench.experiment.plan import make_plan
 from ganbench.experiment.progress import Silence
@@ -100,15 +99,14 @@ def test_data_that_change_meanwhile_are_not_scored_under_the_old_key(request_toy
     assert all("changed while the run went on. Run the same command again." in r.reason for r in found)
 
 
-def test_the_longest_come_first(request_toys, toys):
-    names = ("uniform", "PixelwiseGaussian", "PixelwiseGaussian[epochs=2]")
-    request = request_toys(*names)
+def test_the_longest_come_first(request_toys, store):
+    request = request_toys("uniform", "PixelwiseGaussian", "PixelwiseGaussian[epochs=2]")
     cells = make_plan(request).cells
-    table = {cells[0].data.name: {cells[0].model_ref.spec: 1.0, cells[1].model_ref.spec: 5.0}}
+    table = {cells[0].data.name: {cells[0].model_ref.spec: 1.0, cells[1].model_ref.spec: 5.0}}  # the third: not known
     protocol = msgspec.structs.replace(request.protocol, seconds_per_cell=table)
     units = [[dataclasses.replace(cell, protocol=protocol)] for cell in cells]
-    longest = sorted(units, key=executors._seconds, reverse=True)
-    assert [unit[0].variant.label.partition(":")[2] for unit in longest] == [names[2], names[1], names[0]]
+    found = Processes(1)(units, store, "cpu", Silence())
+    assert [record.place for record in found] == [cells[2].place, cells[1].place, cells[0].place]
 
 
 _RUN = """
@@ -209,10 +207,16 @@ def test_a_holder_that_is_killed_lets_go(start, toy_protocol, counted, tmp_path)
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="counts processes in /proc")
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_their_parent(start, toy_protocol, toys, tmp_path, ending):
-    models = [f"{toys}:PixelwiseGaussian[epochs=100000,seconds=0.05,spread={s}]" for s in (0.1, 0.2)]
+    models = [f"{toys}:PixelwiseGaussian[epochs=2,seconds=60,spread={s}]" for s in (0.1, 0.2)]
     run = start(toy_protocol(models=models), tmp_path / "results", jobs=2)
     assert _within(60, lambda: len(list((tmp_path / "results").glob("locks/*.holder"))) == 2)
     assert len(_session(run.pid)) > 2
+    if ending == signal.SIGINT:  # a terminal sends it to all, and only the parent is to act
+        before = _session(run.pid)
+        for pid in before:
+            os.kill(pid, signal.SIGINT)
+        time.sleep(1)
+        assert _session(run.pid) == before
     os.kill(run.pid, ending)
     run.wait(timeout=30)
     assert _within(10, lambda: not _session(run.pid))
