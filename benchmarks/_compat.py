@@ -20,4 +20,8 @@ __all__ = ["load_dataset", "mnist_model"]
 def mnist_model(name: str, device: str, **settings: Any) -> Any:
     """A model of Table 1 with the hyper-parameters for MNIST, but for some settings."""
     source = find_model(name)
-    return source.build((28, 28), device, source.hyperparameters("mnist") | settings)
+    if hasattr(source, "variant"):
+        preset = source.variant("mnist", (28, 28)).hyperparameters
+    else:  # until 371e481
+        preset = source.hyperparameters("mnist")
+    return source.build((28, 28), device, {**preset, **settings})

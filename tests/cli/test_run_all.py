@@ -67,7 +67,7 @@ def test_failures_are_rows_with_reasons_and_exit_code_1(command, toy_protocol, t
 
 def test_failures_are_told_where_there_is_no_likelihood(command, toy_protocol, toys, toy_images):
     table = f"[{{ name = {json.dumps(toy_images)}, metrics = [] }}]"
-    path = toy_protocol(models=[f"{toys}:RaisesInSample"], datasets=table)
+    path = toy_protocol(models=[f"{toys}:RaisesInSample"], datasets=table, table=None)
     code, _, err = command("run-all", "--protocol", path, "--quiet")
     assert code == 1
     assert "no samples today" in err
