@@ -67,7 +67,7 @@ def test_failures_are_rows_with_reasons_and_exit_code_1(command, toy_protocol, t
 
 def test_failures_are_told_where_there_is_no_likelihood(command, toy_protocol, toys, toy_images):
     table = f"[{{ name = {json.dumps(toy_images)}, metrics = [] }}]"
-    path = toy_protocol(models=[f"{toys}:RaisesInSample"], datasets=table)
+    path = toy_protocol(models=[f"{toys}:RaisesInSample"], datasets=table, table=None)
     code, _, err = command("run-all", "--protocol", path, "--quiet")
     assert code == 1
     assert "no samples today" in err
@@ -201,7 +201,9 @@ def test_a_results_folder_that_cannot_be_written(command, toy_protocol, tmp_path
     arguments = ["run-all", "--protocol", toy_protocol(), "--results", str(tmp_path / "file" / "results")]
     code, out, err = command(*arguments, results=False)
     assert (code, out) == (1, "")
-    assert re.search(r"^ganbench: .*file/results/\S+ cannot be written: Not a directory. Choose another", err, re.M)
+    assert re.search(
+        r"^ganbench: .*file/results/\S+ cannot be written: Not a directory. Choose another", err, re.MULTILINE
+    )
 
 
 def test_damage_in_the_results_folder(command, toy_protocol, tmp_path):
