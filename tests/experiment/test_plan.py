@@ -14,7 +14,6 @@ from ganbench.errors import DataError, StoreError, UnknownNameError, UsageError
 from ganbench.experiment import plan
 from ganbench.experiment.plan import Request, make_plan
 from ganbench.protocols import load_protocol
-from ganbench.registry.metrics import find_metric
 
 
 def _images(seed: int, n: int = 6) -> np.ndarray:
@@ -193,8 +192,12 @@ def test_what_changed_on_the_way_is_noticed(cell, toy_images):
         pickle.loads(sent)
 
 
-def test_a_metric_that_changed_on_the_way_is_noticed(cell, monkeypatch):
+def test_a_metric_that_changed_on_the_way_is_noticed(request_toys, rulers, tmp_path):
+    text = Path(rulers).read_text(encoding="utf-8")
+    (tmp_path / "mine.py").write_text(text, encoding="utf-8")
+    (cell,) = make_plan(request_toys("uniform", more_metrics=[f"{tmp_path}/mine.py:Spread"])).cells
     sent = pickle.dumps(cell)
-    monkeypatch.setattr(plan, "find_metric", lambda spec: dataclasses.replace(find_metric(spec), depends_on={"a": "b"}))
+    assert pickle.loads(sent).metrics[2].label == cell.metrics[2].label
+    (tmp_path / "mine.py").write_text(text.replace("generated.std()", "generated.var()"), encoding="utf-8")
     with pytest.raises(StoreError, match="The data or a metric changed"):
         pickle.loads(sent)
