@@ -5,7 +5,6 @@ A record is strict JSON (`ganbench/records/record.schema.json`), validated when 
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -111,9 +110,6 @@ class Score(_Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.headline not in self.values:
             raise ValueError(f"the headline {self.headline!r} is none of the values {list(self.values)}")
-        for name, curve in self.curves.items():
-            if not all(map(math.isfinite, (*curve.x, *curve.y))):
-                raise ValueError(f"the curve {name!r} of the metric {self.metric!r} has a point that is not finite")
 
 
 class Training(_Struct, frozen=True):

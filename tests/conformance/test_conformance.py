@@ -207,7 +207,7 @@ def test_what_cannot_be_checked(toys, toy_images):
         list(check_model(f"{toys}:LacksSample", dataset=toy_images))
     with pytest.raises(ModelError, match=r"cannot be built: ZeroDivisionError.*test_conformance.py, line \d+, in "):
         list(check_model(_Broken, dataset=toy_images))
-    with pytest.raises(ModelError, match="_Empty lacks the method fit"):
+    with pytest.raises(ModelError, match="_Empty' lacks the method fit"):
         list(check_model(_Empty, dataset=toy_images))
     with pytest.raises(ModelError, match=r"cannot be built.*RuntimeError: no accelerator for this model"):
         list(check_model(f"{toys}:RaisesInConstructor", dataset=toy_images))
