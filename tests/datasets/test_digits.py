@@ -7,6 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from ganbench.datasets import load_dataset
+from ganbench.datasets.digits import _read
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +54,14 @@ def test_checksums_stay_what_they_were(digits):
     assert digits.splits[0].train_checksum.startswith("4ef3976c113f")
     assert digits.splits[4].test_checksum.startswith("91acab6c1b6a")
     assert load_dataset("digits").checksum == digits.checksum
+
+
+@pytest.mark.parametrize("found", [True, False], ids=["the file", "elsewhere"])
+def test_they_are_those_of_scikit_learn(monkeypatch, found):
+    if not found:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    levels, labels = _read()
+    source = load_digits()
+    np.testing.assert_array_equal(levels, source.images)
+    np.testing.assert_array_equal(labels, source.target)
+    assert levels.dtype == labels.dtype == np.uint8

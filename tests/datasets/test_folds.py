@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.model_selection import StratifiedKFold
 
 from ganbench.datasets._folds import N_FOLDS, shared_train_splits, stratified_parts, stratified_splits
 from ganbench.errors import DataError
@@ -77,3 +78,14 @@ def test_too_few_of_a_label_is_an_error_that_counts_them():
         stratified_parts(np.array(["rare"] * 4 + ["common"] * 9))
     with pytest.raises(DataError, match="at least 5"):
         stratified_parts(np.array([], np.uint8))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_cut_is_that_of_scikit_learn(seed):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(5, 60, size=int(rng.integers(1, 12)))
+    labels = rng.permutation(np.repeat(rng.permutation(200)[: len(counts)], counts))
+    folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=0)
+    expected = [part for _, part in folds.split(np.zeros(len(labels)), labels)]
+    for part, other in zip(stratified_parts(labels), expected, strict=True):
+        np.testing.assert_array_equal(part, other)
