@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from ganbench.hyperparameters import check_choice, check_flag, check_integer, check_number, per_layer
 from ganbench.runtime.cuda_graphs import Replayed
-from ganbench.runtime.device import resolve_precision
 from ganbench.runtime.matmul import add_product_, affine
 from ganbench.runtime.minibatches import shuffled_minibatches
+from ganbench.runtime.precision import resolve_precision
 from ganbench.runtime.random_bits import random_integers
 
 __all__ = [

@@ -15,6 +15,7 @@ HARNESS, MODELS = ROOT / "ganbench", ROOT / "baselines" / "ganbench_models"
 
 # room -> floor; a module imports only from its own room and from lower floors
 FLOORS = {
+    "choices": 0,
     "errors": 0,
     "hyperparameters": 0,
     "model": 0,
@@ -120,16 +121,7 @@ def test_only_the_two_packages_are_importable(tmp_path):
     assert subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout.strip() == "[] True"
 
 
-@pytest.mark.parametrize("root", [HARNESS, MODELS], ids=["harness", "models"])
-def test_nothing_is_too_long_and_nothing_asserts(root):
-    for path in modules(root):
-        text = path.read_text(encoding="utf-8")
-        assert text.count("\n") <= 500, f"{path} has more than 500 lines"
-        for node in ast.walk(ast.parse(text)):
-            assert not isinstance(node, ast.Assert), (
-                f"{path}:{node.lineno} asserts; raise an error that says what to do"
-            )
-            if isinstance(node, ast.FunctionDef):
-                body = node.body[1:] if ast.get_docstring(node) else node.body
-                length = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-                assert length <= 60, f"{path}:{node.lineno} {node.name} has {length} lines"
+@pytest.mark.parametrize("path", [*modules(HARNESS), *modules(MODELS)], ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_holds_one_idea(path):
+    """Functions and asserts are ruff's to look after, which has no rule for files."""
+    assert path.read_text(encoding="utf-8").count("\n") <= 500

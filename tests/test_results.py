@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from ganbench.choices import FORMATS
 from ganbench.cli import main
 from ganbench.protocols import load_protocol
 from ganbench.records.store import Store
 from ganbench.registry.metrics import find_metric
-from ganbench.reports.table1 import FORMATS, suffix
+from ganbench.reports.table1 import suffix
 
 RESULTS = Path(__file__).parents[1] / "results"
 FOLDERS = {"float32": RESULTS, "precision": RESULTS / "precision"}

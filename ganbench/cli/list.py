@@ -47,9 +47,14 @@ def _describe(spec: str, *, as_json: bool) -> int:
         print(json.dumps(msgspec.to_builtins(described), indent=1))
         return 0
     print(f"{described.spec}: {described.summary}")
+    is_model = described.kind == "model"
+    if not is_model:
+        better = {"higher": "higher is better", "lower": "lower is better"}
+        print(f"direction: {better.get(described.direction, 'neither higher nor lower is better')}")
+    own = ("presets", described.presets) if is_model else ("needs besides samples", described.needs)
     for title, entries in (
-        ("hyper-parameters" if described.kind == "model" else "settings", described.settings),
-        ("presets", dict.fromkeys(described.presets, "")),
+        ("hyper-parameters" if is_model else "settings", described.settings),
+        (own[0], dict.fromkeys(own[1], "")),
         ("results depend on", {name: sha256[:12] for name, sha256 in described.depends_on.items()}),
     ):
         print(f"{title}:" if entries else f"{title}: (none)")

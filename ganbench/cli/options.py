@@ -6,6 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
+from ganbench.choices import protocol_names
+from ganbench.runtime.device import DEVICES
+
 __all__ = [
     "add_data",
     "add_data_folder",
@@ -44,13 +47,13 @@ def add_protocol(parser: argparse.ArgumentParser, default: str | None = "digits"
     """--protocol."""
     parser.add_argument(
         "--protocol", default=default, metavar="NAME|FILE",
-        help=f"digits, goodfellow2014, or a .toml file (default: {default or extra})",
+        help=f"{', '.join(protocol_names())}, or a .toml file (default: {default or extra})",
     )  # fmt: skip
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """--device."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N, mps (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help=f"{DEVICES} (default: %(default)s)")
 
 
 def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 
+from ganbench.choices import BANDWIDTHS, FORMATS
 from ganbench.cli import options
 
 __all__ = ["add_arguments", "run"]
@@ -20,12 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--models", nargs="+", default=[], metavar="SPEC", help="only these models")
     parser.add_argument("--datasets", nargs="+", default=[], metavar="NAME", help="only these data sets")
     options.add_metrics(parser, "metrics besides those of the protocol's table")
-    parser.add_argument(
-        "--format", default="text", choices=("text", "markdown", "latex", "csv", "json"), help="default: %(default)s"
-    )
+    parser.add_argument("--format", default="text", choices=FORMATS, help="default: %(default)s")
     parser.add_argument(
         "--bandwidth",
-        choices=("grid", "refined"),
+        choices=BANDWIDTHS,
         help="the Parzen estimate at the optimum of which search (default: the refined one, where there is one)",
     )
     parser.add_argument("--every-value", action="store_true", help="all quantities of each metric, not the first only")

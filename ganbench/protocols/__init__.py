@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from ganbench.protocols.protocol import DatasetPlan, Protocol, Published, load_protocol, protocol_names
+from ganbench.choices import protocol_names
+from ganbench.protocols.protocol import DatasetPlan, Protocol, Published, load_protocol
 
 __all__ = ["DatasetPlan", "Protocol", "Published", "load_protocol", "protocol_names"]

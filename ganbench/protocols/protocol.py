@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from ganbench.choices import protocol_names
 from ganbench.errors import DataError, UnknownNameError
 from ganbench.schema import convert
 
-__all__ = ["Across", "DatasetPlan", "Protocol", "Published", "load_protocol", "protocol_names"]
+__all__ = ["Across", "DatasetPlan", "Protocol", "Published", "load_protocol"]
 
 Across = Literal["examples", "folds"]
 
@@ -138,11 +139,6 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     def model_title(self, name: str) -> str:
         """The row title of a model."""
         return self.titles.get(name, name)
-
-
-def protocol_names() -> list[str]:
-    """The protocols that ship with ganbench."""
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.toml"))
 
 
 def load_protocol(name: str) -> Protocol:

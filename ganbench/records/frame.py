@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ganbench.choices import Bandwidth
 from ganbench.errors import StoreError, UsageError
 from ganbench.metrics.metric import Finding, Value
 from ganbench.metrics.standard_error import MeanWithError, mean_with_error
@@ -83,7 +84,7 @@ def score_frame(
     models: Collection[str] = (),
     datasets: Collection[str] = (),
     metrics: Sequence[str] = (),
-    bandwidth: str | None = None,
+    bandwidth: Bandwidth | None = None,
     every_value: bool = False,
 ) -> pandas.DataFrame:
     """One row per data set, model, metric, quantity and kind of standard error; the columns are those of `Row`.
@@ -137,7 +138,7 @@ class _View:
     protocol: Protocol
     plan: DatasetPlan
     folds: tuple[str, ...]
-    bandwidth: str | None
+    bandwidth: Bandwidth | None
     every_value: bool
 
     def quantities(self, scores: Sequence[Score]) -> list[str]:

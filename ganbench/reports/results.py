@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ganbench.choices import FORMATS, Bandwidth
 from ganbench.errors import StoreError, UsageError
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.run import Run
@@ -19,7 +20,7 @@ from ganbench.records.store import Store
 from ganbench.registry.metrics import find_metric
 from ganbench.registry.specs import format_spec, parse_spec
 from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
-from ganbench.reports.table1 import FORMATS, render_table, suffix
+from ganbench.reports.table1 import render_table, suffix
 
 if TYPE_CHECKING:
     import pandas
@@ -36,7 +37,7 @@ def table(
     models: Sequence[str] = (),
     datasets: Sequence[str] = (),
     metrics: Sequence[str] = (),
-    bandwidth: str | None = None,
+    bandwidth: Bandwidth | None = None,
     every_value: bool = False,
 ) -> pandas.DataFrame:
     """The scores of a run, of records, or of a results folder: one row per data set, model, metric and kind of error.

@@ -7,20 +7,18 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from ganbench.choices import TableFormat
 from ganbench.protocols import Protocol
 from ganbench.records.frame import COLUMNS, Row
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["FORMATS", "TableFormat", "render_table", "suffix", "with_error"]
-
-TableFormat = Literal["text", "markdown", "latex", "csv", "json"]
-FORMATS: tuple[TableFormat, ...] = get_args(TableFormat)
+__all__ = ["render_table", "suffix", "with_error"]
 
 _SUFFIX = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 _TABULATE = {"text": "simple", "markdown": "github", "latex": "latex_raw"}

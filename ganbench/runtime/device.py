@@ -1,4 +1,4 @@
-"""The choice of a device and of a precision. The CPU is always good enough; an accelerator is used where one is."""
+"""The choice of a device. The CPU is always good enough; an accelerator is used where one is."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from ganbench.errors import UsageError
 
 if TYPE_CHECKING:
-    import torch
+    pass
 
-__all__ = ["PRECISIONS", "limited_threads", "resolve_device", "resolve_precision", "usable_cores"]
+__all__ = ["DEVICES", "limited_threads", "resolve_device", "usable_cores"]
 
-PRECISIONS = ("float32", "bfloat16")
+DEVICES = "auto, cpu, cuda, cuda:N, mps"
+"""The names of devices, in words."""
 
 
 def usable_cores() -> int:
@@ -53,28 +54,12 @@ def resolve_device(name: str = "auto") -> str:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UsageError(f"Unknown device {name!r}. Accepted: auto, cpu, cuda, cuda:N, mps.") from error
+        raise UsageError(f"Unknown device {name!r}. Accepted: {DEVICES}.") from error
     if device.type not in ("cpu", "cuda", "mps"):
-        raise UsageError(f"Unknown device {name!r}. Accepted: auto, cpu, cuda, cuda:N, mps.")
+        raise UsageError(f"Unknown device {name!r}. Accepted: {DEVICES}.")
     missing = (device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()) or (
         device.type == "mps" and not torch.backends.mps.is_available()
     )
     if missing:
         raise UsageError(f"Device {name!r} was asked for and is not available here. Use --device cpu or auto.")
     return str(device)
-
-
-def resolve_precision(name: str) -> torch.dtype:
-    """The data type of a model's hyper-parameter `precision`, in which it makes its activations and gradients.
-
-    Parameters and what optimisers remember stay in float32. bfloat16 pays where the device has units for it
-    (AVX512-BF16, AMX, CUDA from the Ampere generation on); elsewhere it is slower than float32, and as right.
-
-    Raises:
-        ValueError: The name is none of `PRECISIONS`.
-    """
-    import torch
-
-    if name not in PRECISIONS:
-        raise ValueError(f"precision is {name!r}; accepted: {', '.join(map(repr, PRECISIONS))}.")
-    return torch.float32 if name == "float32" else torch.bfloat16

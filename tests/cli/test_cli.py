@@ -38,6 +38,7 @@ def test_help_is_fast(process):
 def test_the_command_line_calls_the_front_door_only(path):
     """Public names, errors, and for types of arguments nothing else; heavy libraries only where progress bars are."""
     allowed = {f"ganbench.{name}" for name in ganbench.__all__} | {"ganbench", "ganbench.errors", "ganbench.cli"}
+    allowed |= {"ganbench.choices", "ganbench.runtime.device"}  # where the choices of options are defined
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
@@ -80,6 +81,17 @@ def test_usage(command, arguments):
     code, out, err = command(*arguments, results=False)
     assert (code, out) == (2, "")
     assert "usage: ganbench" in err
+
+
+def test_list_describes_a_metric_and_a_model(command):
+    code, out, err = command("list", "parzen", results=False)
+    assert (code, err) == (0, "")
+    assert "direction: higher is better" in out
+    assert re.search(r"needs besides samples:\n  valid\n  test\n", out)
+    assert re.search(r"^  ganbench\.metrics\._kernels\.distances +[0-9a-f]{12}$", out, re.MULTILINE)
+    out = command("list", "dbn", results=False)[1]
+    assert re.search(r"presets:\n  digits\n  mnist\n  tfd\n", out)
+    assert re.search(r"^  momentum +0\.5$", out, re.MULTILINE)
 
 
 def test_list(command):

@@ -12,11 +12,12 @@ import msgspec
 import pytest
 from made_records import EDGE, make_record, other_score, parzen
 
+from ganbench.choices import FORMATS
 from ganbench.metrics.metric import Finding, Value
 from ganbench.protocols import DatasetPlan, Protocol, Published
 from ganbench.records.frame import score_frame
 from ganbench.records.record import DataRef, ModelRef
-from ganbench.reports.table1 import FORMATS, render_table, suffix, with_error
+from ganbench.reports.table1 import render_table, suffix, with_error
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from ganbench.errors import UsageError
-from ganbench.runtime.device import resolve_device, resolve_precision
+from ganbench.runtime.device import resolve_device
+from ganbench.runtime.precision import resolve_precision
 
 
 def test_the_processor_is_always_there():
