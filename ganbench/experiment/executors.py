@@ -118,7 +118,7 @@ class Processes:
             from multiprocessing.forkserver import ensure_running
 
             multiprocessing.get_context(_START).set_forkserver_preload(["torch", __name__])
-            with _without_main():
+            with _without_main(), _without_working_directory():
                 ensure_running()
 
     def __call__(
@@ -228,6 +228,20 @@ def _without_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
+
+
+@contextlib.contextmanager
+def _without_working_directory() -> Iterator[None]:
+    """Pythons that are started within do not import from the working directory, which may hold another `ganbench`."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _work(connection: Connection) -> None:

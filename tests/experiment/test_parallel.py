@@ -41,6 +41,24 @@ def test_two_jobs_give_the_same_numbers(request_toys, store, tmp_path, rulers):
         assert found == expected
 
 
+def test_workers_import_what_is_installed(tmp_path, toys, toy_images):
+    """A folder `ganbench` in the working directory is not ours."""
+    (tmp_path / "ganbench").mkdir()
+    (tmp_path / "ganbench" / "__init__.py").write_text("raise RuntimeError('another ganbench was imported')")
+    models = [f"{toys}:uniform", f"{toys}:PixelwiseGaussian"]
+    script = tmp_path / "scripts" / "run.py"
+    script.parent.mkdir()
+    script.write_text(
+        "import ganbench\n"
+        f"run = ganbench.run(models={models!r}, datasets=[{toy_images!r}], jobs=2)\n"
+        "print([record.reason for record in run.records], [record.status for record in run.records])"
+    )
+    command = [sys.executable, str(script)]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ran.stdout == "['', ''] ['done', 'done']\n", ran.stderr
+    assert "another" not in ran.stderr
+
+
 class Listener(Silence):
     def __init__(self):
         self.heard = []
@@ -212,6 +230,7 @@ def test_workers_end_with_their_parent(start, toy_protocol, toys, tmp_path, endi
     assert _within(60, lambda: len(list((tmp_path / "results").glob("locks/*.holder"))) == 2)
     assert len(_session(run.pid)) > 2
     if ending == signal.SIGINT:  # a terminal sends it to all, and only the parent is to act
+        assert _within(10, lambda: _is_settled(run.pid))  # provenance asks git, which comes and goes
         before = _session(run.pid)
         for pid in before:
             os.kill(pid, signal.SIGINT)
@@ -231,6 +250,12 @@ def _within(seconds: float, condition) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def _is_settled(leader: int) -> bool:
+    before = _session(leader)
+    time.sleep(0.5)
+    return _session(leader) == before
 
 
 def _session(leader: int) -> list[int]:
