@@ -128,7 +128,8 @@ def test_the_longest_come_first(request_toys, store):
 
 
 _RUN = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 import ganbench, ganbench.experiment.training as t
 t.CHECKPOINT_SECONDS = 0.0
 ganbench.run(sys.argv[1], results=sys.argv[2], jobs=int(sys.argv[3]), seeds=int(sys.argv[4]))
