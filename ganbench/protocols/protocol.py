@@ -136,10 +136,6 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         """The published value of a cell of the table, if there is one."""
         return next((p for p in self.published if (p.model, p.dataset) == (model, dataset)), None)
 
-    def model_title(self, name: str) -> str:
-        """The row title of a model."""
-        return self.titles.get(name, name)
-
 
 def load_protocol(name: str) -> Protocol:
     """Read a protocol by name, or from the path of a TOML file.

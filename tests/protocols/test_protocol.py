@@ -110,7 +110,7 @@ def test_a_protocol_of_the_user(write):
     assert protocol.metric_names_on(plan) == ("parzen", "./mine.py:Mine")
     assert protocol.metrics_on(DatasetPlan("other", metrics=())) == ()
     assert protocol.dataset_plan("mnist") is None
-    assert (protocol.model_title("dbn"), load_protocol("digits").model_title("dbn")) == ("dbn", "DBN")
+    assert (protocol.titles, load_protocol("digits").titles["dbn"]) == ({}, "DBN")
 
 
 def test_plans_are_found_by_the_identity_of_data_in_records(write):
