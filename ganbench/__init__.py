@@ -25,7 +25,15 @@ if TYPE_CHECKING:
     from ganbench.experiment.progress import Progress
     from ganbench.experiment.run import Run, evaluate, run
     from ganbench.metrics.metric import Metric
-    from ganbench.model import ClassConditional, Encoder, GenerativeModel, LogDensity, MarkovChain
+    from ganbench.model import (
+        ClassConditional,
+        Decoder,
+        Discriminator,
+        Encoder,
+        GenerativeModel,
+        LogDensity,
+        MarkovChain,
+    )
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
     from ganbench.reports.results import stored_protocols, stored_records, table, write_reports
@@ -38,6 +46,8 @@ _HOME = {
     "Cell": "experiment.plan",
     "ClassConditional": "model",
     "Dataset": "datasets",
+    "Decoder": "model",
+    "Discriminator": "model",
     "Encoder": "model",
     "GenerativeModel": "model",
     "LogDensity": "model",
@@ -74,6 +84,8 @@ __all__ = [
     "Cell",
     "ClassConditional",
     "Dataset",
+    "Decoder",
+    "Discriminator",
     "Encoder",
     "GenerativeModel",
     "LogDensity",

@@ -45,8 +45,8 @@ of its source, in the class body or at the top of the module, which is read with
 
     depends_on = ["weights.npz"]
 
-What a model may do besides, it offers by the methods of `ClassConditional`, `LogDensity`, `Encoder` or `MarkovChain`.
-The harness finds them by `isinstance`, which looks for the names.
+What a model may do besides, it offers by the methods of `ClassConditional`, `LogDensity`, `Encoder`, `Decoder`,
+`Discriminator` or `MarkovChain`. The harness finds them by `isinstance`, which looks for the names.
 """
 
 from __future__ import annotations
@@ -57,7 +57,15 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ClassConditional", "Encoder", "GenerativeModel", "LogDensity", "MarkovChain"]
+__all__ = [
+    "ClassConditional",
+    "Decoder",
+    "Discriminator",
+    "Encoder",
+    "GenerativeModel",
+    "LogDensity",
+    "MarkovChain",
+]
 
 
 @runtime_checkable
@@ -158,6 +166,28 @@ class Encoder(Protocol):
 
     def encode(self, examples: torch.Tensor) -> torch.Tensor:
         """The codes of examples, without randomness and without gradients: `[n, *event_shape]` -> `[n, d]`."""
+        ...
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """A model whose samples are a function of random codes: `sample` draws codes and decodes them."""
+
+    def draw_codes(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
+        """`n` independent codes, `[n, d]`."""
+        ...
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """The images of codes, without randomness and without gradients: `[n, d]` -> `[n, *event_shape]`."""
+        ...
+
+
+@runtime_checkable
+class Discriminator(Protocol):
+    """A model that tells data from its own samples."""
+
+    def discriminate(self, examples: torch.Tensor) -> torch.Tensor:
+        """D(x), the probability that an example is real, without randomness: `[n, *event_shape]` -> `[n]`."""
         ...
 
 

@@ -11,9 +11,17 @@ import torch
 
 import ganbench.model
 from ganbench.conformance import check_model
-from ganbench.model import ClassConditional, Encoder, GenerativeModel, LogDensity, MarkovChain
+from ganbench.model import (
+    ClassConditional,
+    Decoder,
+    Discriminator,
+    Encoder,
+    GenerativeModel,
+    LogDensity,
+    MarkovChain,
+)
 
-ABILITIES = (ClassConditional, Encoder, LogDensity, MarkovChain)
+ABILITIES = (ClassConditional, Decoder, Discriminator, Encoder, LogDensity, MarkovChain)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +112,15 @@ class Bernoulli:
     def encode(self, examples):
         return examples.flatten(1)
 
+    def draw_codes(self, n, *, generator):
+        return torch.rand(n, 3, generator=generator)
+
+    def decode(self, codes):
+        return codes.new_zeros(len(codes), *self.event_shape)
+
+    def discriminate(self, examples):
+        return examples.new_full((len(examples),), 0.5)
+
     def start_chains(self, chains, *, examples=None, generator):
         return {}
 
@@ -120,7 +137,10 @@ def test_a_model_with_all_abilities_is_found_to_have_them():
     assert all(isinstance(model, ability) for ability in ABILITIES)
 
 
-@pytest.mark.parametrize("method", ["encode", "log_density", "start_chains", "step_chains", "chain_samples"])
+@pytest.mark.parametrize(
+    "method",
+    ["encode", "decode", "draw_codes", "discriminate", "log_density", "start_chains", "step_chains", "chain_samples"],
+)
 def test_a_model_that_lacks_a_method_lacks_the_ability(method):
     members = {name: member for name, member in vars(Bernoulli).items() if name != method}
     lacking = type("Lacking", (), members)((2, 2))  # a new class: isinstance remembers what it found in one

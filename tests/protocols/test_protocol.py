@@ -83,7 +83,7 @@ def test_the_grid_of_the_source(name, dataset):
     assert _settings(protocol, dataset, "nearest_neighbors")["limit"] == 1000
     assert protocol.n_samples == 10_000
     assert protocol.models == ("dbn", "cae", "gsn", "adversarial")
-    assert protocol.threads == (1 if name == "digits" else 0)
+    assert protocol.threads == 1
 
 
 def test_the_data_sets_of_the_paper():

@@ -153,12 +153,33 @@ class AdversarialNets:
             ValueError: The model has not been trained, or `n` is below 1.
         """
         check_integer("n", n)
-        if self._players is None:
-            raise ValueError("The model has no parameters yet: train it for an epoch or load a state before sampling.")
+        net = self._trained_players().generator.net
         samples = torch.empty(n, *self.event_shape, device=self.device)
         for part in samples.split(_SAMPLED_AT_ONCE):
-            part.copy_(self._players.generator.net(self._rules.noise.sample(len(part), generator=generator)))
+            part.copy_(net(self.draw_codes(len(part), generator=generator)))
         return samples
+
+    def draw_codes(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
+        """Noise z, the generator's input, `[n, noise_dimension]`."""
+        return self._rules.noise.sample(n, generator=generator)
+
+    @torch.no_grad()
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """G(z): noise `[n, noise_dimension]` to images `[n, *event_shape]`.
+
+        Raises:
+            ValueError: The model has not been trained.
+        """
+        return self._trained_players().generator.net(codes)
+
+    @torch.no_grad()
+    def discriminate(self, examples: torch.Tensor) -> torch.Tensor:
+        """D(x) without dropout, the probability that an image is real: `[n, *event_shape]` to `[n]`.
+
+        Raises:
+            ValueError: The model has not been trained.
+        """
+        return self._trained_players().discriminator.net(examples).sigmoid()
 
     def state_dict(self) -> dict[str, Any]:
         """Progress, and from the first epoch on the parameters and velocities of both players."""
@@ -176,6 +197,11 @@ class AdversarialNets:
             raise ValueError(f"The state is in stage {stages_begun}; this model has {len(self._stages)}.")
         self._players = self._restore(stages_begun - 1, state) if stages_begun > 0 else None
         self.epoch, self._stages_begun = state["epoch"], stages_begun
+
+    def _trained_players(self) -> Players:
+        if self._players is None:
+            raise ValueError("The model has no parameters yet: train it for an epoch or load a state before sampling.")
+        return self._players
 
     def _enter_stage(self, stage: int, train: torch.Tensor, generator: torch.Generator) -> Players:
         """The players of a stage: those there are, or, at its beginning, new ones above the layers trained before."""

@@ -204,6 +204,20 @@ def test_biases_begin_at_the_marginals_of_the_training_images():
     torch.testing.assert_close(bias[1:].sigmoid(), train.mean(0).flatten()[1:])
 
 
+def test_samples_are_decoded_codes():
+    model, _ = _trained(ONE_STAGE)
+    codes = model.draw_codes(7, generator=_generator(4))
+    assert codes.shape == (7, SETTINGS["noise_dimension"])
+    assert torch.equal(model.decode(codes), model.sample(7, generator=_generator(4)))
+
+
+def test_the_discriminator_tells_by_the_sigmoid_of_its_logit_without_dropout():
+    (model, _), images = _trained(ONE_STAGE), torch.rand(9, 2, 3, generator=_generator(5))
+    logits = model._players.discriminator.net(images).detach()
+    assert torch.equal(model.discriminate(images), torch.sigmoid(logits))
+    assert not model.discriminate(images).requires_grad
+
+
 def test_samples_have_shape_and_range_and_leave_training_alone():
     generator = _generator()
     model, _ = _trained(ONE_STAGE, 2, generator)
