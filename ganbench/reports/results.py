@@ -197,18 +197,18 @@ def write_reports(run: Run) -> list[Path]:
     for cell, record in zip(run.plan.cells, run.records, strict=True):
         if record.status == "done" and record.place[:2] not in seen:
             seen.add(record.place[:2])
-            written += _write_sheets(run.store, cell, new=record.place in run.new)
+            written += _write_sheets(run.store, cell, record, new=record.place in run.new)
     return written
 
 
-def _write_sheets(store: Store, cell: Cell, *, new: bool) -> list[Path]:
+def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> list[Path]:
     if not is_image(cell.dataset.event_shape):
         return []
     record_path = store.record_path(cell.protocol.name, cell.place)
     folder = store.root / "sheets" / record_path.parent.relative_to(store.root / "records")
     sheets = [folder / "samples.png", folder / "neighbors.png"]
     if new or not all(sheet.exists() for sheet in sheets):
-        samples = _samples(store, cell)
+        samples = _samples(store, cell, record)
         if samples is None:
             return []
         write_atomically(sheets[0], sample_sheet(samples[:_SHOWN]))
@@ -216,13 +216,13 @@ def _write_sheets(store: Store, cell: Cell, *, new: bool) -> list[Path]:
     return sheets
 
 
-def _samples(store: Store, cell: Cell) -> np.ndarray | None:
-    from ganbench.experiment.cell import checked_samples
+def _samples(store: Store, cell: Cell, record: Record) -> np.ndarray | None:
+    from ganbench.experiment.sampling import checked_samples
     from ganbench.registry.models import SampleArray, SampleFile
 
     if isinstance(cell.model, SampleFile | SampleArray):
         return checked_samples(cell, cell.model.read())
-    stored = store.read_samples(cell.samples_key)
+    stored = store.read_samples(record.samples.key) if record.samples else None
     return None if stored is None else stored[0]
 
 
