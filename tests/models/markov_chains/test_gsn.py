@@ -17,7 +17,7 @@ from ganbench_models.tied_layer import glorot_uniform
 from ganbench import GenerativeModel, UserError, torch_generator
 from ganbench.model import MarkovChain
 
-SMALL: dict[str, Any] = {"hidden_sizes": (7, 5), "batch_size": 4, "epochs": 3, "chains": 3, "burn_in": 2, "thinning": 2}
+SMALL: dict[str, Any] = {"hidden_sizes": (7, 5), "batch_size": 4, "epochs": 3}
 
 
 def images(n: int = 10, shape: tuple[int, ...] = (2, 3), seed: int = 7) -> torch.Tensor:
@@ -302,10 +302,9 @@ def test_sampling_does_not_change_later_training() -> None:
     assert flat(model.state_dict()) == flat(undisturbed.state_dict())
 
 
-@pytest.mark.parametrize("chain_start", ["train", "noise"])
-@pytest.mark.parametrize("n", [1, 3, 7])
-def test_samples_are_visible_means(n: int, chain_start: str) -> None:
-    model, _ = trained(1, chain_start=chain_start)
+@pytest.mark.parametrize("n", [1, 7])
+def test_samples_are_visible_means(n: int) -> None:
+    model, _ = trained(1)
     samples = model.sample(n, generator=torch_generator(9))
     assert samples.shape == (n, 2, 3)
     assert samples.dtype == torch.float32
@@ -316,63 +315,29 @@ def test_samples_are_visible_means(n: int, chain_start: str) -> None:
 
 
 def test_the_first_sample_of_a_chain_is_the_reconstruction_of_its_corrupted_start() -> None:
-    model, _ = trained(2, chains=4, burn_in=0, thinning=1)
-    state, replay = model.state_dict(), torch_generator(9)
-    assert torch.equal(state["starts"], images()[state["order"][:4]].reshape(4, 6))
-    x = salt_and_pepper(state["starts"], 0.4, generator=replay)
+    model, _ = trained(2)
+    state, replay, generator = model.state_dict(), torch_generator(9), torch_generator(9)
+    examples = images(4, seed=8)
+    x = salt_and_pepper(examples.reshape(4, 6), 0.4, generator=replay)
     (w1, _), (b0, b1, _) = state["weights"], state["biases"]
     expected = torch.sigmoid(torch.tanh(x @ w1 + b1) @ w1.T + b0)
-    torch.testing.assert_close(model.sample(4, generator=torch_generator(9)).reshape(4, 6), expected)
+    after = model.step_chains(model.start_chains(4, examples=examples, generator=generator), generator=generator)
+    torch.testing.assert_close(model.chain_samples(after, generator=generator).reshape(4, 6), expected)
 
 
-def test_one_chain_without_burn_in_gives_each_of_its_steps() -> None:
-    """The program's chain: fewer samples are the beginning of more, and thinning picks from the same steps."""
-    model, _ = trained(2, chains=1, burn_in=0, thinning=1)
-    every = model.sample(9, generator=torch_generator(9))
-    assert torch.equal(model.sample(4, generator=torch_generator(9)), every[:4])
-    thinned, _ = trained(2, chains=1, burn_in=3, thinning=2)
-    assert torch.equal(thinned.sample(3, generator=torch_generator(9)), every[[4, 6, 8]])
-
-
-@pytest.mark.parametrize("chain_start", ["train", "noise"])
-def test_the_chain_can_be_taken_step_by_step(chain_start: str) -> None:
-    """From the start of `sample`, the steps give its samples; a state that has been gone on from is as it was."""
-    model, _ = trained(2, chains=3, burn_in=2, thinning=1, chain_start=chain_start)
+def test_the_chain_can_be_taken_step_by_step() -> None:
+    """From noise, the steps give what `sample` gives; a state that has been gone on from is as it was."""
+    model, _ = trained(2)
     assert isinstance(model, MarkovChain)
-    generator, state = torch_generator(9), model.state_dict()
-    if chain_start == "train":
-        at = model.start_chains(3, examples=state["starts"].reshape(3, 2, 3), generator=generator)
-    else:
-        at = model.start_chains(3, generator=generator)
-    kept = []
-    for _ in range(4):
+    generator = torch_generator(9)
+    at = model.start_chains(3, generator=generator)
+    for _ in range(model.sampling_steps):
         before = copy.deepcopy(at)
         after = model.step_chains(at, generator=generator)
         assert flat(at) == flat(before)
         at = through_a_file(after)
-        kept.append(model.chain_samples(at, generator=generator))
-    assert torch.equal(torch.cat(kept[2:]), model.sample(6, generator=torch_generator(9)))
-
-
-def test_more_chains_than_images_start_from_the_images_again() -> None:
-    model, _ = trained(1, chains=23, burn_in=0, thinning=1, salt_and_pepper=0.0)
-    samples = model.sample(23, generator=torch_generator(9)).reshape(23, 6)
-    torch.testing.assert_close(samples[:3], samples[10:13])
-    torch.testing.assert_close(samples[:3], samples[20:])
-
-
-def test_the_chains_that_are_asked_for_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, _ = trained(1, chains=3, burn_in=4, thinning=2)
-    sizes: list[int] = []
-    update = TiedNetwork.update_odd
-
-    def counting(self: TiedNetwork, layers: Any, **rest: Any) -> Any:
-        sizes.append(len(layers[0]))
-        return update(self, layers, **rest)
-
-    monkeypatch.setattr(TiedNetwork, "update_odd", counting)
-    model.sample(7, generator=torch_generator(9))
-    assert sizes == [3] * (4 + 3 * 2)
+    samples = model.chain_samples(at, generator=generator)
+    assert torch.equal(samples, model.sample(3, generator=torch_generator(9)))
 
 
 def test_the_network_is_a_model_and_leaves_its_input_alone() -> None:
@@ -403,10 +368,6 @@ def test_the_network_is_a_model_and_leaves_its_input_alone() -> None:
         {"learning_rate_decay": 1.1},
         {"batch_size": 0},
         {"epochs": 2.5},
-        {"chains": 0},
-        {"burn_in": -1},
-        {"thinning": 0},
-        {"chain_start": "test"},
     ],
 )
 def test_a_hyperparameter_out_of_range_is_named(wrong: dict[str, Any]) -> None:
