@@ -251,6 +251,62 @@ def test_initial_weights_fill_the_range_of_glorot() -> None:
     assert abs(float(weight.mean())) < 5 * bound / math.sqrt(3 * weight.numel())
 
 
+def test_biases_start_where_the_mean_image_passes_through_the_visible_layer_and_leaves_h1_alone() -> None:
+    """p is the clipped mean at h1 = 0, and h1 = 0 at the mean of corrupted images; both to the noise of float32."""
+    train = images(50, (6,)) * torch.tensor([0.0, 1.0, 1.0, 0.5, 0.2, 1e-4])
+    train[:, 1] = 1.0
+    settings: dict[str, Any] = {"hidden_sizes": (7, 5), "epochs": 1, "learning_rate": 1e-12, "salt_and_pepper": 0.3}
+    model = GenerativeStochasticNetwork((6,), **settings, biases_from_mean=True)
+    next(model.fit(train, generator=torch_generator(0)))
+    (w1, _), (b0, b1, b2) = model.weights, model.biases
+    mean = train.double().mean(0)
+    expected = mean.clone()
+    expected[[0, 1, 5]] = torch.tensor([0.001, 0.999, 0.001], dtype=torch.float64)
+    torch.testing.assert_close(torch.sigmoid(b0.double()), expected, rtol=1e-4, atol=1e-6)
+    corrupted = mean * 0.7 + 0.5 * 0.3
+    torch.testing.assert_close(corrupted @ w1.double() + b1, torch.zeros(7, dtype=torch.float64), rtol=0, atol=1e-6)
+    assert float(b2.abs().max()) < 1e-9
+
+    plain = GenerativeStochasticNetwork((6,), **settings)
+    next(plain.fit(train, generator=torch_generator(0)))
+    for weight, other in zip(plain.weights, model.weights, strict=True):
+        torch.testing.assert_close(weight, other)  # nothing else is drawn
+    assert max(float(bias.abs().max()) for bias in plain.biases) < 1e-9
+
+
+def test_with_biases_from_the_mean_chains_from_noise_come_to_the_images() -> None:
+    """Two prototypes, mostly off. Without, the negative image holds what begins half on."""
+    train = torch.zeros(2, 40)
+    train[0, :6], train[1, 6:12] = 1.0, 1.0
+    train = train.repeat(50, 1)
+    settings: dict[str, Any] = {
+        "hidden_sizes": (20, 20), "hidden_noise": 0.5, "salt_and_pepper": 0.1, "learning_rate": 2.0, "epochs": 30,
+        "batch_size": 10,
+    }  # fmt: skip
+    distance = {}
+    for biases_from_mean in (True, False):
+        model = GenerativeStochasticNetwork((40,), **settings, biases_from_mean=biases_from_mean)
+        list(model.fit(train, generator=torch_generator(0)))
+        distance[biases_from_mean] = (
+            torch.cdist(model.sample(200, generator=torch_generator(1)), train[:2]).min(1).values
+        )
+    assert float((distance[True] < 1).double().mean()) > 0.95
+    assert float((distance[False] < 1).double().mean()) < 0.05
+
+
+def test_sampling_has_its_own_hidden_noise_and_training_does_not_see_it() -> None:
+    """The deviation of h2 about tanh of its preactivation, its noise before the activation being lost in saturation."""
+    plain, _ = trained(2, hidden_noise=0.5)
+    noisy, _ = trained(2, hidden_noise=0.5, sampling_hidden_noise=3.0)
+    assert flat(noisy.state_dict()) == flat(plain.state_dict())
+    n, k = 20_000, 5
+    for model, scale in ((plain, 0.5), (noisy, 3.0)):
+        model.biases[2] = torch.full((5,), 100.0)
+        state = model.start_chains(n, generator=torch_generator(0))
+        h2 = model.step_chains(state, generator=torch_generator(1))["layers"][2]
+        assert abs(float((h2 - 1).std()) - scale) < k * scale / math.sqrt(2 * h2.numel())
+
+
 def test_the_learning_rate_decays_once_an_epoch() -> None:
     model = GenerativeStochasticNetwork((2, 3), **SMALL, learning_rate=0.2, learning_rate_decay=0.5)
     rates = [m["learning_rate"] for m in model.fit(images(), generator=torch_generator(0))]
@@ -368,6 +424,8 @@ def test_the_network_is_a_model_and_leaves_its_input_alone() -> None:
         {"learning_rate_decay": 1.1},
         {"batch_size": 0},
         {"epochs": 2.5},
+        {"biases_from_mean": 1},
+        {"sampling_hidden_noise": -0.1},
     ],
 )
 def test_a_hyperparameter_out_of_range_is_named(wrong: dict[str, Any]) -> None:
