@@ -19,10 +19,10 @@ def all_states(units: int) -> torch.Tensor:
 
 
 def energies(weights: torch.Tensor, visible_bias: torch.Tensor, hidden_bias: torch.Tensor) -> torch.Tensor:
-    """E(v, h) of every pair of states, term by term: [2 ** VISIBLE, 2 ** HIDDEN]."""
+    """E(v, h) of every pair of states, term by term: [2 ** visible, 2 ** hidden]."""
     table = [
-        [-(v @ weights @ h) - v @ visible_bias - h @ hidden_bias for h in all_states(HIDDEN)]
-        for v in all_states(VISIBLE)
+        [-(v @ weights @ h) - v @ visible_bias - h @ hidden_bias for h in all_states(len(hidden_bias))]
+        for v in all_states(len(visible_bias))
     ]
     return torch.stack([torch.stack(row) for row in table])
 
@@ -156,7 +156,7 @@ def fit(model: DeepBeliefNetwork, images: torch.Tensor) -> None:
 
 
 def test_training_finds_two_patterns():
-    """Two patterns, equally likely: the samples are near both, in equal shares."""
+    """Two patterns, equally likely: chains from noise come near both, in equal shares."""
     patterns = torch.tensor([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=torch.float32)
     model = DeepBeliefNetwork((6,), hidden_sizes=(8, 8), epochs=60, batch_size=10, learning_rate=0.3, particles=50)
     fit(model, patterns.repeat(50, 1))
@@ -227,19 +227,29 @@ def test_samples_have_the_enumerated_mean():
         assert ((samples.mean(0) - mean_field).abs() > 20 * standard_error).any()
 
 
-def test_the_chain_has_the_enumerated_distribution_from_any_start():
-    """One layer with parameters of order one: from noise and from an image, the top machine's marginal is reached."""
-    generator = torch.Generator().manual_seed(9)
-    model = DeepBeliefNetwork((VISIBLE,), hidden_sizes=(HIDDEN,), epochs=1)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_chains_have_the_enumerated_mean_from_any_start(layers):
+    """Parameters of order one: the top machine's marginal, passed down in binary draws, from noise and from images."""
+    model = DeepBeliefNetwork((VISIBLE,), hidden_sizes=(4, 5, 3)[-layers:], epochs=1)
     fit(model, random_images(10))
-    for tensor in model.layers[0].state().values():
-        tensor.copy_(torch.randn(tensor.shape, generator=generator))
-    mean = log_marginal(*(tensor.double() for tensor in model.layers[0].state().values())).exp() @ all_states(VISIBLE)
-    chains = 30_000
+    generator = torch.Generator().manual_seed(9)
+    for layer in model.layers:
+        for tensor in layer.state().values():
+            tensor.copy_(1.5 * torch.randn(tensor.shape, generator=generator))
+    *below, top = model.layers
+    probability = log_marginal(*(tensor.double() for tensor in top.state().values())).exp().float()
+    for layer in reversed(below[1:]):
+        states = all_states(len(layer.visible_bias)).float()
+        means = layer.down(all_states(len(layer.hidden_bias)).float())
+        probability = probability @ torch.where(states == 1, means.unsqueeze(1), 1 - means.unsqueeze(1)).prod(2)
+    states = all_states(len(below[0].hidden_bias) if below else VISIBLE).float()
+    mean = probability @ (below[0].down(states) if below else states)
+
+    chains = 20_000
     assert isinstance(model, MarkovChain)
     for examples in (None, torch.ones(chains, VISIBLE)):
         state = model.start_chains(chains, examples=examples, generator=generator)
-        for _ in range(60):
+        for _ in range(100):
             state = model.step_chains(state, generator=generator)
         samples = model.chain_samples(state, generator=generator)
         assert ((samples.mean(0) - mean).abs() <= 5 * samples.std(0) / math.sqrt(chains)).all()
