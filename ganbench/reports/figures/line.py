@@ -1,27 +1,30 @@
 """Games on the line: adversarial nets whose data are single numbers, so that densities and D can be drawn.
 
-Their training takes seconds and no record keeps its stages, so figures of them train anew, from a fixed seed.
+Their training takes seconds and no record keeps its stages, so the figures of them train anew, from a fixed seed.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ganbench.registry.models import find_model
+from ganbench.errors import ModelError
+from ganbench.registry.models import ModelSource, find_model
 from ganbench.runtime.seeding import derive_seed, torch_generator
 
-__all__ = ["AXIS", "Game", "Position", "divergence", "normal_density", "optimal_discriminator"]
+__all__ = ["AXIS", "DISCRIMINATOR_ONLY", "PRESET", "Game", "Position", "integral", "jensen_shannon", "normal_density"]
 
-AXIS = np.linspace(-5, 5, 501)
+AXIS = np.linspace(-8, 8, 1601)
 """Where densities and the discriminator are evaluated."""
 
-_N_CODES = 200_000
-_WIDTH = 0.08  # standard deviation of the kernels of a generator's density
+PRESET = "toy-figure1"
+"""The preset of "adversarial" that the games are played with."""
+
+DISCRIMINATOR_ONLY = 10**9
+"""So many `discriminator_steps` that the generator's turn never comes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,39 +33,52 @@ class Position:
 
     Attributes:
         discriminator: D(x) at the points of `AXIS`.
-        generated: Samples of the generator, in the order of their codes, `[n]`.
-        codes: The codes, ascending, `[n]`.
-        density: The density of the generator's samples at the points of `AXIS`.
+        shift: The generator is G(z) = shift + scale · z, with z from N(0, 1).
+        scale: See `shift`.
     """
 
     discriminator: np.ndarray
-    generated: np.ndarray
-    codes: np.ndarray
-    density: np.ndarray
+    shift: float
+    scale: float
+
+    @property
+    def density(self) -> np.ndarray:
+        """The density of the generator's samples at the points of `AXIS`: N(shift, scale²)."""
+        return normal_density(AXIS, self.shift, abs(self.scale))
 
 
 class Game:
     """The training of adversarial nets on numbers, stopped and continued at will.
 
     Args:
-        name: What the seed is derived from.
+        name: What its seed is derived from.
         seed: The base seed.
-        **settings: Settings of the model "adversarial" besides those of its preset "toy-figure1".
+        shift: Where the generator begins; None for the preset's choice.
     """
 
-    def __init__(self, name: str, seed: int = 0, **settings: Any) -> None:
-        self._settings = dict(find_model("adversarial").variant("toy-figure1", (1,)).hyperparameters) | settings
+    def __init__(self, name: str, seed: int = 0, shift: float | None = None) -> None:
+        source = find_model("adversarial")
+        if not isinstance(source, ModelSource):
+            raise ModelError("'adversarial' is no model that can be trained.")
+        self._source = source
+        self._settings = dict(source.variant(PRESET, (1,)).hyperparameters) | {"epochs": 10**9}
+        if shift is not None:
+            self._settings["stages"] = [_shifted(self._settings["stages"][0], shift)]
         self._generator = torch_generator(derive_seed(seed, name), "cpu")
         self._state: Mapping[str, Any] | None = None
 
     def train(self, data: np.ndarray, epochs: int, **settings: Any) -> None:
-        """Train for some epochs more, on numbers `[n]`, under these settings.
+        """Train for some epochs more.
 
-        With `discriminator_steps` above the number of minibatches only the discriminator learns.
+        Args:
+            data: Numbers, `[n]` float32.
+            epochs: How many.
+            **settings: Settings of the model for these epochs; with `discriminator_steps=DISCRIMINATOR_ONLY` the
+                generator stays as it is.
         """
         import torch
 
-        model = self._model(**settings)
+        model = self._model(settings)
         epochs_of_model = model.fit(torch.from_numpy(data[:, None]), generator=self._generator)
         for _ in range(epochs):
             next(epochs_of_model)
@@ -72,15 +88,37 @@ class Game:
         """How the game stands."""
         import torch
 
-        model = self._model()
-        codes = model.draw_codes(_N_CODES, generator=torch_generator(0, "cpu")).sort(0).values
-        generated = model.decode(codes)[:, 0].double().numpy()
-        points = torch.from_numpy(AXIS.astype(np.float32))[:, None]
-        discriminator = model.discriminate(points).double().numpy()
-        return Position(discriminator, generated, codes[:, 0].double().numpy(), _density(generated))
+        model = self._model({})
+        discriminator = model.discriminate(torch.from_numpy(AXIS.astype(np.float32))[:, None])
+        at_zero, at_one = model.decode(torch.tensor([[0.0], [1.0]]))[:, 0].double().tolist()
+        return Position(discriminator.double().numpy(), at_zero, at_one - at_zero)
 
-    def _model(self, **settings: Any) -> Any:
-        model = find_model("adversarial").build((1,), "cpu", {**self._settings, "epochs": 10**9, **settings})
+    def _model(self, settings: Mapping[str, Any]) -> Any:
+        model = self._source.build((1,), "cpu", {**self._settings, **settings})
         if self._state is not None:
             model.load_state_dict(self._state)
         return model
+
+
+def _shifted(stage: Mapping[str, Any], shift: float) -> dict[str, Any]:
+    """The nets of a stage, whose generator's last bias begins elsewhere."""
+    *below, last = stage["generator"]
+    return {**stage, "generator": [*below, {**last, "bias": shift}]}
+
+
+def normal_density(x: np.ndarray, mean: float = 0.0, deviation: float = 1.0) -> np.ndarray:
+    """The density of N(mean, deviation²)."""
+    return np.exp(-0.5 * ((x - mean) / deviation) ** 2) / (deviation * np.sqrt(2 * np.pi))
+
+
+def integral(values: np.ndarray) -> float:
+    """The integral of a function given at the points of `AXIS`."""
+    return float(np.trapezoid(values, AXIS))
+
+
+def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
+    """The Jensen-Shannon divergence of two densities given at the points of `AXIS`, in nats."""
+    from scipy.special import rel_entr
+
+    middle = (p + q) / 2
+    return integral(rel_entr(p, middle) + rel_entr(q, middle)) / 2
