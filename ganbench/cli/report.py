@@ -35,9 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the figures and say which."""
     import ganbench
 
-    figures = ganbench.write_figures(
-        arguments.results, arguments.output, arguments.protocol, data_root=arguments.data
-    )
+    figures = ganbench.write_figures(arguments.results, arguments.output, arguments.protocol, data_root=arguments.data)
     if arguments.json:
         rows = [
             {"name": f.name, "files": [str(path) for path in f.files], "caption": f.caption, "reason": f.reason}

@@ -216,7 +216,9 @@ def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> lis
         drawn = f"{title}. The first {len(samples)} samples."
         write_atomically(sheets[0], sample_sheet(samples, title=drawn, metadata=metadata))
         samples = samples[:_PICTURED]
-        drawn = f"{title}. The first {len(samples)} samples; at the right of each, framed, the nearest training example."
+        drawn = (
+            f"{title}. The first {len(samples)} samples; at the right of each, framed, the nearest training example."
+        )
         nearest = _nearest(samples, cell)
         write_atomically(sheets[1], neighbor_sheet(samples, nearest, title=drawn, metadata=metadata))
     return sheets

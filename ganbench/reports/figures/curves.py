@@ -17,7 +17,7 @@ __all__ = ["drawings"]
 _BANDWIDTH = (
     "Mean log-likelihood of validation images by Parzen windows on {dataset}, {fold}, seed {seed}, against the bandwidth: "
     "circles are the coarse grid, the line joins both searches. Triangles: the chosen bandwidth and the mean log-likelihood "
-    "of the test images, with a bar of one standard error across {across}."
+    "of the test images, with a bar of one standard error across {across}. Low values are cut off."
 )
 _SAMPLES = (
     "Mean log-likelihood by Parzen windows on {dataset}, {fold}, seed {seed}, against the number of samples. It grows with "
@@ -69,7 +69,9 @@ def _training_curves(record: Record) -> Mapping[str, Curve]:
 def _bandwidth(name: str, records: list[Record]) -> Drawing:
     scores = [(record, score) for record in records for score in record.scores if "bandwidth" in score.curves]
     if not scores:
-        return Drawing(name, reason=f"No record on {records[0].dataset.name} holds the curve of the bandwidth. Score it again.")
+        return Drawing(
+            name, reason=f"No record on {records[0].dataset.name} holds the curve of the bandwidth. Score it again."
+        )
     figure, ((axes,),) = blank(5.6, 3.6)
     across = ""
     for number, (record, score) in enumerate(scores):
@@ -82,11 +84,18 @@ def _bandwidth(name: str, records: list[Record]) -> Drawing:
         value = score.values[score.headline]
         across = value.across or across
         at = score.values["bandwidth"].value
-        axes.errorbar(at, value.value, value.standard_error, fmt="^", color=color, ms=6, mec="black", mew=0.6, capsize=2)
+        axes.errorbar(
+            at, value.value, value.standard_error, fmt="^", color=color, ms=6, mec="black", mew=0.6, capsize=2
+        )
+        axes.set_xscale("log")
+        axes.set_xticks(coarse.x, [f"{x:.2g}" for x in coarse.x], rotation=45)
+        axes.set_xticks([], minor=True)
     best = max(max(score.curves["bandwidth"].y) for _, score in scores)
-    axes.set(xscale="log", xlabel="bandwidth", ylabel="mean log-likelihood (nats)", ylim=(best - 2 * abs(best), None))
+    axes.set(xlabel="bandwidth", ylabel="mean log-likelihood (nats)", ylim=(best - max(1, 2 * abs(best)), None))
     axes.legend(frameon=False, fontsize=7)
-    return Drawing(name, figure, _BANDWIDTH.format(across=across, **_words_of(records[0])), metadata=_origin(records[0]))
+    return Drawing(
+        name, figure, _BANDWIDTH.format(across=across, **_words_of(records[0])), metadata=_origin(records[0])
+    )
 
 
 def _samples(name: str, records: list[Record]) -> Drawing:

@@ -72,8 +72,7 @@ def blank(width: float, height: float, rows: int = 1, columns: int = 1, **subplo
 
 
 def pixel_figure(pixels: np.ndarray) -> Figure:
-    """A figure that is a picture, uint8 `[height, width, 3]`: a PNG of `PIXELS_PER_INCH` has it twice as high and wide.
-    """
+    """A figure that is a picture, uint8 `[height, width, 3]`: a PNG of `PIXELS_PER_INCH` has it twice as high and wide."""
     from matplotlib.figure import Figure
 
     height, width = pixels.shape[:2]

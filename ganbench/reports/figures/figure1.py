@@ -22,7 +22,7 @@ _CAPTION = (
     "density of the generator. Blue, dashed: discriminator D(x). Arrows: from codes z, evenly spaced on the lower line, "
     "to x = G(z) on the upper one; z is N(0, 1) here and uniform in the paper. (a) After {before} rounds of Algorithm 1 (10 "
     "steps of the discriminator, then one of the generator). (b) After {inner} more steps of the discriminator alone: "
-    "close to p_data / (p_data + p_g) where there are examples. (c) After one more round: the generator has followed "
+    "close to p_data / (p_data + p_g) where examples are many. (c) After one more round: the generator has followed "
     "the gradient of D. (d) After {after} more rounds. The generator is x = b + w z, so its density is exact."
 )
 
@@ -80,7 +80,6 @@ def _draw_codes(axes: Any, position: Position) -> None:
         arrow = {"arrowstyle": "->", "color": "black", "lw": 0.7, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", (position.shift + position.scale * code, 1), (code, 0), arrowprops=arrow)
     axes.set(ylim=(-0.1, 1.1))
-    axes.set_axis_on()
     axes.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
     for spine in axes.spines.values():
         spine.set_visible(False)

@@ -54,9 +54,13 @@ class Source:
         if record.samples is not None and record.samples.key:
             stored = self.store.read_samples(record.samples.key)
         if record.samples is None or stored is None:
-            raise StoreError(f"The samples of {record.model.spec} on {record.dataset.name} are not stored. Run it again.")
+            raise StoreError(
+                f"The samples of {record.model.spec} on {record.dataset.name} are not stored. Run it again."
+            )
         if hashlib.sha256(stored[0].tobytes()).hexdigest() != record.samples.sha256:
-            raise StoreError(f"The stored samples of {record.model.spec} on {record.dataset.name} are not the record's.")
+            raise StoreError(
+                f"The stored samples of {record.model.spec} on {record.dataset.name} are not the record's."
+            )
         return stored[0]
 
     def split(self, record: Record) -> Split:
