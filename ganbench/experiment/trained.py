@@ -61,7 +61,7 @@ def _cell_of(record: Record, store: Store, data_root: str | None) -> Cell:
     cell = next((cell for cell in plan.cells if cell.place == record.place), None)
     if cell is None or record.samples is None or record.samples.key != cell.samples_key:
         raise StoreError(
-            f"The record of {' '.join(map(str, record.place))} was made by other code or on other data than are here now. "
-            "Run it again."
+            f"The record of {' '.join(map(str, record.place))} was made by other code or on other data than are here "
+            "now. Run it again."
         )
     return cell
