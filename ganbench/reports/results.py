@@ -209,7 +209,7 @@ def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> lis
     folder = store.root / "sheets" / record_path.parent.relative_to(store.root / "records")
     sheets = [folder / "samples.png", folder / "neighbors.png"]
     if new or not all(sheet.exists() for sheet in sheets):
-        samples = _samples(store, cell)
+        samples = _samples(store, cell, record)
         if samples is None:
             return []
         samples, title, metadata = samples[:_SHOWN], describe(record), provenance(record)
@@ -224,13 +224,13 @@ def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> lis
     return sheets
 
 
-def _samples(store: Store, cell: Cell) -> np.ndarray | None:
-    from ganbench.experiment.cell import checked_samples
+def _samples(store: Store, cell: Cell, record: Record) -> np.ndarray | None:
+    from ganbench.experiment.sampling import checked_samples
     from ganbench.registry.models import SampleArray, SampleFile
 
     if isinstance(cell.model, SampleFile | SampleArray):
         return checked_samples(cell, cell.model.read())
-    stored = store.read_samples(cell.samples_key)
+    stored = store.read_samples(record.samples.key) if record.samples else None
     return None if stored is None else stored[0]
 
 

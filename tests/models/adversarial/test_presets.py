@@ -46,7 +46,7 @@ GAME = {
     "momentum_saturation_epoch": 249,
     "input_keep_probability": 0.8,
     "hidden_keep_probability": 0.5,
-    "epochs": 250,
+    "epochs": 1500,
 }
 CIFAR_BELOW = [_uniform("relu", 8000, 0.05), _uniform("sigmoid", 8000, 0.05)]
 PRESETS = {
