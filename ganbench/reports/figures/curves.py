@@ -15,13 +15,14 @@ from ganbench.reports.figures.source import Source
 __all__ = ["drawings"]
 
 _BANDWIDTH = (
-    "Mean log-likelihood of validation images by Parzen windows on {dataset}, {fold}, seed {seed}, against the bandwidth: "
-    "circles are the coarse grid, the line joins both searches. Triangles: the chosen bandwidth and the mean log-likelihood "
-    "of the test images, with a bar of one standard error across {across}. Low values are cut off."
+    "Mean log-likelihood of validation images by Parzen windows on {dataset}, {fold}, seed {seed}, against the "
+    "bandwidth: circles are the coarse grid, the line joins both searches. Triangles: the chosen bandwidth and "
+    "the mean log-likelihood of the test images, with a bar of one standard error across {across}. Low values "
+    "are cut off."
 )
 _SAMPLES = (
-    "Mean log-likelihood by Parzen windows on {dataset}, {fold}, seed {seed}, against the number of samples. It grows with "
-    "the number whatever the model."
+    "Mean log-likelihood by Parzen windows on {dataset}, {fold}, seed {seed}, against the number of samples. It "
+    "grows with the number whatever the model."
 )
 _LEARNING = "What the training of {model} on {dataset} reported, one line for each fold and seed (protocol {protocol})."
 
@@ -69,13 +70,13 @@ def _training_curves(record: Record) -> Mapping[str, Curve]:
 def _bandwidth(name: str, records: list[Record]) -> Drawing:
     scores = [(record, score) for record in records for score in record.scores if "bandwidth" in score.curves]
     if not scores:
-        return Drawing(
-            name, reason=f"No record on {records[0].dataset.name} holds the curve of the bandwidth. Score it again."
-        )
+        dataset = records[0].dataset.name
+        return Drawing(name, reason=f"No record on {dataset} holds the curve of the bandwidth. Score it again.")
     figure, ((axes,),) = blank(5.6, 3.6)
     across = ""
     for number, (record, score) in enumerate(scores):
-        color, both = f"C{number}", {}
+        color = f"C{number}"
+        both: dict[float, float] = {}
         for curve in (score.curves.get("grid_bandwidth"), score.curves["bandwidth"]):
             both |= dict(zip(curve.x, curve.y, strict=True)) if curve else {}
         coarse = score.curves.get("grid_bandwidth", score.curves["bandwidth"])

@@ -20,7 +20,7 @@ __all__ = ["PIXELS_PER_INCH", "Drawing", "WrittenFigure", "blank", "pixel_figure
 PIXELS_PER_INCH = 100
 """Dots per inch of pictures."""
 
-_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}
+_STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "pdf.fonttype": 42}
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def blank(width: float, height: float, rows: int = 1, columns: int = 1, **subplo
 
 
 def pixel_figure(pixels: np.ndarray) -> Figure:
-    """A figure that is a picture, uint8 `[height, width, 3]`: a PNG of `PIXELS_PER_INCH` has it twice as high and wide."""
+    """A figure that is a picture, uint8 `[height, width, 3]`: in a PNG of `PIXELS_PER_INCH` twice its size."""
     from matplotlib.figure import Figure
 
     height, width = pixels.shape[:2]

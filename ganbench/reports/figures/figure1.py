@@ -18,12 +18,13 @@ _ROUNDS_BEFORE, _INNER_EPOCHS, _ROUNDS_AFTER = 2, 60, 200
 _CODES = np.linspace(-2.25, 2.25, 13)
 _SHOWN = (np.abs(AXIS) <= 4).nonzero()[0]
 _CAPTION = (
-    "Adversarial nets trained on numbers, as in Figure 1 of the paper. Dotted: density of the data, N(0, 1). Green: "
-    "density of the generator. Blue, dashed: discriminator D(x). Arrows: from codes z, evenly spaced on the lower line, "
-    "to x = G(z) on the upper one; z is N(0, 1) here and uniform in the paper. (a) After {before} rounds of Algorithm 1 (10 "
-    "steps of the discriminator, then one of the generator). (b) After {inner} more steps of the discriminator alone: "
-    "close to p_data / (p_data + p_g) where examples are many. (c) After one more round: the generator has followed "
-    "the gradient of D. (d) After {after} more rounds. The generator is x = b + w z, so its density is exact."
+    "Adversarial nets trained on numbers, as in Figure 1 of the paper. Dotted: density of the data, N(0, 1). "
+    "Green: density of the generator. Blue, dashed: discriminator D(x). Arrows: from codes z, evenly spaced on "
+    "the lower line, to x = G(z) on the upper one; z is N(0, 1) here and uniform in the paper. (a) After "
+    "{before} rounds of Algorithm 1 (10 steps of the discriminator, then one of the generator). (b) After "
+    "{inner} more steps of the discriminator alone: close to p_data / (p_data + p_g) where examples are many. "
+    "(c) After one more round: the generator has followed the gradient of D. (d) After {after} more rounds. The "
+    "generator is x = b + w z, so its density is exact."
 )
 
 

@@ -19,8 +19,8 @@ __all__ = ["drawings"]
 
 _ROWS, _COLUMNS = 6, 6
 _CAPTION = (
-    "{title}. As in Figure 2 of the paper: the first {n} stored samples, not picked; the last column, framed in yellow, is "
-    "the training image that is nearest (in Euclidean distance) to the sample at its left."
+    "{title}. As in Figure 2 of the paper: the first {n} stored samples, not picked; the last column, framed in "
+    "yellow, is the training image that is nearest (in Euclidean distance) to the sample at its left."
 )
 
 

@@ -19,8 +19,8 @@ __all__ = ["drawings"]
 
 _LINES, _STEPS = 4, 11
 _CAPTION = (
-    "{title}. As in Figure 3 of the paper: every row goes in {steps} equal steps along a straight line from one random code "
-    "z to another, both drawn, not picked."
+    "{title}. As in Figure 3 of the paper: every row goes in {steps} equal steps along a straight line from one "
+    "random code z to another, both drawn, not picked."
 )
 
 

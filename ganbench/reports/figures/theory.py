@@ -31,11 +31,11 @@ _SHIFTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 _EPOCHS = 60
 _DRAWN = 3  # of these games, whose discriminators are drawn
 _CAPTION = (
-    "The theory of section 4, measured on the line (data N(0, 1)). Left: discriminators after {steps} steps against {drawn} "
-    "generators that stay as they began (dashed), and p_data / (p_data + p_g) (grey); they part where examples are rare. Right: the value function at trained "
-    "discriminators, from {n:,} test examples and as many samples, with bars of two standard errors, against the exact "
-    "Jensen-Shannon divergence of data and generator; the line is -log 4 + 2 JSD. Star: both players trained by Algorithm 1, "
-    "as in Figure 1(d)."
+    "The theory of section 4, measured on the line (data N(0, 1)). Left: discriminators after {steps} steps "
+    "against {drawn} generators that stay as they began (dashed), and p_data / (p_data + p_g) (grey); they part "
+    "where examples are rare. Right: the value function at trained discriminators, from {n:,} test examples and "
+    "as many samples, with bars of two standard errors, against the exact Jensen-Shannon divergence of data and "
+    "generator; the line is -log 4 + 2 JSD. Star: both players trained by Algorithm 1, as in Figure 1(d)."
 )
 
 

@@ -23,14 +23,13 @@ _POINTS = np.array([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0])
 _DATA = norm(0, 1)
 
 
-def _players(shift: float, scale: float, generator: torch.Generator) -> Players:
-    """G(z) = shift + scale z, and a discriminator of one maxout layer."""
-    top, hidden = Linear((1,), units=1, weight_range=1), Maxout((1,), units=24, pieces=4, weight_range=0.5)
-    last = Sigmoid((24,), units=1, weight_range=0.5)
-    nets = (
-        GeneratorNet([top], (1,)),
-        DiscriminatorNet([hidden, last], input_keep_probability=1, hidden_keep_probability=1),
-    )
+def _players(shift: float, scale: float, generator: torch.Generator, *, maxout: bool = True) -> Players:
+    """G(z) = shift + scale z, and a discriminator with a hidden layer of maxout units, or without one."""
+    top = Linear((1,), units=1, weight_range=1)
+    hidden = [Maxout((1,), units=24, pieces=4, weight_range=0.5)] if maxout else []
+    last = Sigmoid((24,) if maxout else (1,), units=1, weight_range=0.5)
+    keep = {"input_keep_probability": 1, "hidden_keep_probability": 1}
+    nets = GeneratorNet([top], (1,)), DiscriminatorNet([*hidden, last], **keep)
     for net in nets:
         for layer in net.materialise("cpu"):
             layer.initialise(torch.zeros(1, 1), generator=generator)
