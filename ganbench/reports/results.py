@@ -19,6 +19,7 @@ from ganbench.records.record import Record
 from ganbench.records.store import Store
 from ganbench.registry.metrics import find_metric
 from ganbench.registry.specs import format_spec, parse_spec
+from ganbench.reports.captions import describe, provenance
 from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
 from ganbench.reports.table1 import render_table, suffix
 
@@ -211,8 +212,15 @@ def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> lis
         samples = _samples(store, cell, record)
         if samples is None:
             return []
-        write_atomically(sheets[0], sample_sheet(samples[:_SHOWN]))
-        write_atomically(sheets[1], neighbor_sheet(samples[:_PICTURED], _nearest(samples[:_PICTURED], cell)))
+        samples, title, metadata = samples[:_SHOWN], describe(record), provenance(record)
+        drawn = f"{title}. The first {len(samples)} samples."
+        write_atomically(sheets[0], sample_sheet(samples, title=drawn, metadata=metadata))
+        samples = samples[:_PICTURED]
+        drawn = (
+            f"{title}. The first {len(samples)} samples; at the right of each, framed, the nearest training example."
+        )
+        nearest = _nearest(samples, cell)
+        write_atomically(sheets[1], neighbor_sheet(samples, nearest, title=drawn, metadata=metadata))
     return sheets
 
 
