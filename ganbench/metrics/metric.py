@@ -111,7 +111,7 @@ def _make_plain(struct: msgspec.Struct, **fields: Any) -> None:
         msgspec.structs.force_setattr(struct, name, value)
 
 
-class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Something that a reader must know before trusting a value.
 
     Attributes:
