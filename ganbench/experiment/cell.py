@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from ganbench.errors import ModelError, UserError
-from ganbench.evaluation import Evaluation, check_samples
+from ganbench.evaluation import Evaluation, check_samples, fitted_samples
 from ganbench.experiment.calling import calling
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
 from ganbench.experiment.training import TrainedModel, train_model
+from ganbench.metrics.metric import Finding
 from ganbench.records.provenance import collect_provenance
 from ganbench.records.record import Record, SamplesRef, Score, Timing, Training
 from ganbench.records.store import Store
@@ -24,7 +25,7 @@ from ganbench.registry.models import SampleArray, SampleFile
 from ganbench.registry.user_files import user_error_place
 from ganbench.runtime.seeding import torch_generator
 
-__all__ = ["checked_samples", "failed_record", "run_cell"]
+__all__ = ["checked_samples", "failed_record", "given_samples", "run_cell"]
 
 
 @dataclass
@@ -32,6 +33,7 @@ class _Outcome:
     """What has come out of a cell so far; a failure leaves what there is."""
 
     samples: SamplesRef | None = None
+    conversions: tuple[Finding, ...] = ()
     scores: list[Score] = field(default_factory=list)
     training: Training | None = None
     train_seconds: float | None = None
@@ -88,7 +90,7 @@ def _measure(cell: Cell, store: Store, device: str, progress: Progress, outcome:
     stored = store.find_record(cell.protocol.name, cell.place)
     samples = _samples(cell, store, device, progress, outcome)
     sha256 = hashlib.sha256(samples.tobytes()).hexdigest()
-    outcome.samples = SamplesRef(len(samples), sha256, cell.samples_key)
+    outcome.samples = SamplesRef(len(samples), sha256, cell.samples_key, outcome.conversions)
     if stored is not None and outcome.training is None:
         outcome.training = stored.training
     known = {score.key: score for score in cell.reusable_scores(stored, sha256)}
@@ -111,7 +113,8 @@ def _measure(cell: Cell, store: Store, device: str, progress: Progress, outcome:
 def _samples(cell: Cell, store: Store, device: str, progress: Progress, outcome: _Outcome) -> np.ndarray:
     """The samples of a cell, from the store, from their file or from the trained model."""
     if isinstance(cell.model, SampleFile | SampleArray):
-        return checked_samples(cell, cell.model.read())
+        samples, outcome.conversions = given_samples(cell, cell.model)
+        return samples
     found = store.read_samples(cell.samples_key)
     if found is not None:
         samples, outcome.training = found
@@ -148,3 +151,13 @@ def checked_samples(cell: Cell, samples: Any) -> np.ndarray:
     """
     shape, value_range = cell.dataset.event_shape, cell.dataset.value_range
     return check_samples(samples, event_shape=shape, value_range=value_range, origin=cell.variant.label)
+
+
+def given_samples(cell: Cell, model: SampleFile | SampleArray) -> tuple[np.ndarray, tuple[Finding, ...]]:
+    """Samples of a file or an array as float32 `[n, *event_shape]`, and what was made of them.
+
+    Raises:
+        SampleError: They do not fit the data.
+    """
+    train, value_range = cell.split.train, cell.dataset.value_range
+    return fitted_samples(model.read(), train, value_range, cell.variant.label, model.settings)

@@ -77,11 +77,15 @@ class ModelRef(_Struct, frozen=True):
 
 
 class SamplesRef(_Struct, frozen=True):
-    """The samples that were scored: how many, the sha256 of their float32 numbers, and the key of their file."""
+    """The samples that were scored: how many, the sha256 of their float32 numbers, and the key of their file.
+
+    `findings` say what was made of those that came from elsewhere, to be like the data.
+    """
 
     n: int
     sha256: Sha256
     key: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 class Score(_Struct, frozen=True):
