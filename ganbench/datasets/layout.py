@@ -119,9 +119,9 @@ def _shown(shape: tuple[int, ...]) -> str:
 
 
 def _not_grey(array: np.ndarray, shape: tuple[int, ...]) -> str:
-    if not _is_grey(shape) or array.size % (3 * math.prod(shape)):
-        return " If axes are in another order, name it by --layout, as in --layout NHWC."
-    return " They have three different channels, and the data are grey: convert them to grey."
+    if _is_grey(shape) and any(_arranged_as(array, name, shape) is not None for name in _candidates(shape)):
+        return " They have three different channels, and the data are grey: convert them to grey."
+    return " If axes are in another order, name it by --layout, as in --layout NHWC."
 
 
 def _is_grey(shape: tuple[int, ...]) -> bool:
@@ -135,27 +135,31 @@ def _candidates(shape: tuple[int, ...]) -> list[str]:
 
 
 def _fit(array: np.ndarray, layout: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The array as `[n, *shape]` if it has this layout, perhaps with further axes of length 1."""
-    grey = _is_grey(shape)
-    sizes = {"D": math.prod(shape)} | (
-        dict(zip("HW" if grey else "CHW", shape[-2:] if grey else shape, strict=True)) if len(shape) in (2, 3) else {}
-    )
-    if grey and "C" in layout:
-        sizes["C"] = 3
-    if array.ndim > len(layout):
-        array = _squeezed(array, len(layout))
-    rows = arranged(array, layout, sizes)
-    if rows is None or len(rows) == 0:
-        return None
-    if grey and "C" in layout:
+    """The array as `[n, *shape]` if it has this layout."""
+    rows = _arranged_as(array, layout, shape)
+    if rows is not None and _is_grey(shape) and "C" in layout:
         rows = one_channel(rows)
     return None if rows is None else rows.reshape(len(rows), *shape)
 
 
+def _arranged_as(array: np.ndarray, layout: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The array as N, C, H, W or N, D, where it has these axes, perhaps with further ones of length 1."""
+    sizes = {"D": math.prod(shape)}
+    if len(shape) in (2, 3):
+        sizes |= dict(zip("CHW"[-len(shape) :], shape, strict=True))
+    if _is_grey(shape) and "C" in layout:
+        sizes["C"] = 3
+    for n_axes in dict.fromkeys((array.ndim, len(layout), 2)):
+        rows = arranged(_squeezed(array, n_axes), layout, sizes)
+        if rows is not None and len(rows):
+            return rows
+    return None
+
+
 def _squeezed(array: np.ndarray, n_axes: int) -> np.ndarray:
-    """Without axes of length 1 as far as there are too many; the first, which may be that of one example, last."""
-    ones = [axis for axis in [*range(1, array.ndim), 0] if array.shape[axis] == 1]
-    return array.squeeze(tuple(ones[: array.ndim - n_axes]))
+    """Without axes of length 1 as far as there are too many; the first, which may be that of one example, stays."""
+    ones = [axis for axis in range(1, array.ndim) if array.shape[axis] == 1]
+    return array.squeeze(tuple(ones[: max(array.ndim - n_axes, 0)]))
 
 
 def one_channel(images: np.ndarray) -> np.ndarray | None:

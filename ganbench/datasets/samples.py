@@ -77,7 +77,7 @@ def fit_samples(
         shape = ", ".join(map(str, train.shape[1:]))
         raise DataError(f"{origin}: samples have shape {list(array.shape)}; expected [n, {shape}] with n >= 1.")
     array, layout_notes = find_layout(array, train.shape[1:], layout, origin)
-    _check_finite(array, origin)
+    array = _finite(array, origin) if array.dtype.kind == "f" else array
     array, scale_notes = rescaled(array, Target(train, value_range), scale, origin)
     _check_finite(array, origin)
     return FittedSamples(array, (*layout_notes, *scale_notes, *_doubts(array, train)))

@@ -80,29 +80,39 @@ def find_model(spec: Any) -> ModelSource | ModelObject | SampleFile | SampleArra
 
 
 def _sample_file(spec: str, parsed: Spec) -> SampleFile | None:
-    """The file or folder of samples that a spec names, if any; installed names are none.
+    """The file or folder of samples that a spec names, if any; installed names and modules are none.
 
     Raises:
         UsageError: It is of no known kind, or not there.
     """
-    from ganbench.datasets import sample_format, sample_formats
+    from ganbench.datasets import sample_format
 
-    target, path = parsed.target, normal_path(parsed.target)
+    target, settings = parsed.target, parsed.settings
+    if normal_path(spec).exists():  # with brackets of its own
+        target, settings = spec, {}
+    path = normal_path(target)
     if target in installed(ENTRY_POINT_GROUP) or target.endswith(".py") or ".py:" in target:
         return None
-    if sample_format(path) is not None:
-        if unknown := sorted(set(parsed.settings) - set(_SAMPLE_SETTINGS)):
-            raise UsageError(f"{spec!r}: samples have no setting {unknown[0]!r}; they take layout=... and scale=...")
-        if not path.exists():
-            raise UsageError(f"{spec!r}: there is no file {target}.")
-        return SampleFile(path, {name: str(value) for name, value in parsed.settings.items()})
-    if ":" in target:
+    if sample_format(path) is None:
+        _refuse_other_files(spec, target)
         return None
-    if path.exists():
+    if unknown := sorted(set(settings) - set(_SAMPLE_SETTINGS)):
+        raise UsageError(f"{spec!r}: samples have no setting {unknown[0]!r}; they take layout=... and scale=...")
+    if not path.exists():
+        raise UsageError(f"{spec!r}: there is no file {target}.")
+    return SampleFile(path, {name: str(value) for name, value in settings.items()})
+
+
+def _refuse_other_files(spec: str, target: str) -> None:
+    """Say what to do with a file of another kind or a mistyped path."""
+    from ganbench.datasets import sample_formats
+
+    if ":" in target:
+        return
+    if normal_path(target).exists():
         raise UsageError(f"{spec!r} is a file of another kind. Samples are read from {sample_formats()}.")
     if "/" in target or "." in target:
         raise UsageError(f"{spec!r}: there is no file {target}. {_HINT}")
-    return None
 
 
 def with_sample_form(models: Sequence[Any], scale: str | None, layout: str | None) -> tuple[Any, ...]:

@@ -49,7 +49,7 @@ def read(path: Path, choose: Choose, max_bytes: int) -> dict[str, np.ndarray]:
     """
     with _sources(path, max_bytes) as sources:
         if not sources:
-            raise DataError(f"{path} holds no PNG or JPEG files.")
+            raise DataError(f"{path} is {_kind(path)} that holds no PNG or JPEG files.")
         grey, shape = _common_form(sources, path)
         names = sorted(sources, key=_natural)
         labels = _labels(names)
@@ -63,6 +63,10 @@ def read(path: Path, choose: Choose, max_bytes: int) -> dict[str, np.ndarray]:
             for row, name in zip(arrays["images"], names, strict=True):
                 row[...] = _pixels(sources[name], grey, f"{path}: {printable(name)}")
         return {name: arrays[name] for name in chosen}
+
+
+def _kind(path: Path) -> str:
+    return "a folder" if path.is_dir() else "an archive"
 
 
 @contextlib.contextmanager

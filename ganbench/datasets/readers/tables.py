@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,14 @@ def read(path: Path, choose: Choose, max_bytes: int) -> dict[str, np.ndarray]:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
         check_size(4 * os.path.getsize(path), path, max_bytes)  # two characters become eight bytes
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open(encoding="utf-8-sig") as file, warnings.catch_warnings():
+            warnings.simplefilter("error")  # of an empty table
             names = [name.strip().strip('"').lower() for name in file.readline().split(delimiter)]
             named = not all(map(_is_number, names))
             if not named:
                 file.seek(0)
             table = np.loadtxt(file, delimiter=delimiter, ndmin=2, quotechar='"', comments=None)
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError, OverflowError, UserWarning) as error:
         raise DataError(
             f"{path} cannot be read as a table: {printable(error)}. Expected one example a line, numbers between "
             f"{'tabs' if delimiter == chr(9) else 'commas'}, and at most one line of names."

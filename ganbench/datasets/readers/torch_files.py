@@ -47,7 +47,8 @@ def read(path: Path, choose: Choose, max_bytes: int) -> dict[str, np.ndarray]:
     _check_archive(path, max_bytes)
     try:
         # Mapped into memory, so that only what is used of it is read.
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with torch.no_grad():  # with gradients, tensors that want some cannot be mapped
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         tensors = dict(itertools.islice(_tensors(content), _MAX_MEMBERS))
         members = {name: _member(tensor) for name, tensor in tensors.items()}
         names = pick(members, choose, path, max_bytes)
