@@ -153,5 +153,7 @@ def fitted_samples(
         fitted = fit_samples(samples, train=train, value_range=value_range, origin=origin, **(settings or {}))
     except DataError as error:
         raise SampleError(str(error)) from error
-    findings = (Finding(note.code, note.text, "warning" if note.is_warning else "note") for note in fitted.notes)
+    findings = (
+        Finding(note.code, note.text.rstrip("."), "warning" if note.is_warning else "note") for note in fitted.notes
+    )
     return fitted.samples, tuple(findings)

@@ -74,7 +74,7 @@ def describe(record: Record, outcome: Run) -> str:
     lines = [f"{head} {record.protocol}"]
     if record.status == "failed":
         lines.append(f"  failed: {record.reason}")
-    lines += [f"  {finding.severity}: {finding.text}" for finding in record.samples.findings] if record.samples else []
+    lines += [f"  {finding.severity}: {finding.text}." for finding in record.samples.findings] if record.samples else []
     for score in record.scores:
         lines.append(f"  {score.metric}")
         for name, value in score.values.items():

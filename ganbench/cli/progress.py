@@ -167,7 +167,7 @@ def _first_two(metrics: Mapping[str, float]) -> dict[str, str]:
 
 def _outcome(record: Record) -> str:
     findings = record.samples.findings if record.samples else ()
-    return "\n".join([_headline(record), *(f"  {finding.severity}: {finding.text}" for finding in findings)])
+    return "\n".join([_headline(record), *(f"  {finding.severity}: {finding.text}." for finding in findings)])
 
 
 def _headline(record: Record) -> str:

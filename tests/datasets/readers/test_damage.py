@@ -121,9 +121,7 @@ def test_an_archive_that_expands_is_refused_before_it_is_read(tmp_path):
                 file.write(bytes(2**20))
         archive.writestr("samples.npy", _npy_header((2, 2)) + bytes(16))
     assert (tmp_path / "bomb.npz").stat().st_size < 100_000
-    with pytest.raises(
-        DataError, match=r"declares 0\.0469 GiB of data, more than the limit of 0\.0312 GiB\. If that is"
-    ):
+    with pytest.raises(DataError, match=r"declares 0\.0469 GiB of data, more than the limit of 0\.0312 GiB\. If "):
         read_array_file(tmp_path / "bomb.npz", max_bytes=2**25)
     assert read_samples(tmp_path / "bomb.npz", max_bytes=2**25).samples.shape == (2, 2)
     assert read_array_file(tmp_path / "bomb.npz", max_bytes=2**26)["others"].nbytes == 48 * 2**20
