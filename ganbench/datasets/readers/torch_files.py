@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -33,6 +34,7 @@ _BROKEN = (
     AssertionError,
     ImportError,
     pickle.UnpicklingError,
+    struct.error,
     zipfile.BadZipFile,
 )
 
