@@ -7,8 +7,10 @@ good.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,7 +20,7 @@ from ganbench.datasets import Split, exact_samples, fit_samples
 from ganbench.errors import DataError, ModelError, SampleError
 from ganbench.files import content_key
 from ganbench.metrics.features import pixels
-from ganbench.metrics.metric import Finding, Labels, MetricResult
+from ganbench.metrics.metric import Chains, Finding, Labels, MetricResult
 from ganbench.records.record import Score
 from ganbench.registry.metrics import MetricSource
 from ganbench.runtime.seeding import derive_seed, torch_generator
@@ -27,26 +29,42 @@ from ganbench.schema import convert
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Evaluation", "check_samples", "fitted_samples", "score_key"]
+__all__ = ["Evaluation", "chains_checksum", "check_samples", "fitted_samples", "score_key"]
 
 _EXAMPLES = ("train", "valid", "test")
 
 
-def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int) -> str:
+def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int, chains_sha256: str = "") -> str:
     """sha256 over all that a score depends on.
+
+    Args:
+        metric: The metric.
+        samples_sha256: Of the samples.
+        split: The data.
+        seed: Base seed of metrics that draw random numbers.
+        chains_sha256: Of the chains that the samples come from.
 
     Raises:
         DataError: The metric needs labels, and the split has none.
     """
-    needs = metric.metric.needs
+    needs = metric.roles
     data: dict[str, Any] = {role: getattr(split, f"{role}_checksum") for role in _EXAMPLES if role in needs}
     if "labels" in needs:
         data["labels"] = [split.labels_checksum(role) for role in _EXAMPLES]
-        if not any(data["labels"]):
+        if "labels" in metric.metric.needs and not any(data["labels"]):
             raise DataError(f"The metric {metric.name!r} needs class labels, and these data have none.")
     if "features" in needs:
         data["features"] = pixels.__name__
+    if "chains" in needs:
+        data["chains"] = chains_sha256
     return content_key([metric.key, samples_sha256, data, seed if "generator" in needs else None])
+
+
+def chains_checksum(chains: Chains) -> str:
+    """sha256 over the numbers of chains, whose arrays are NumPy's."""
+    arrays = [*chains.samples.values(), chains.trace, chains.origins]
+    checksums = [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays]
+    return content_key([list(chains.samples), checksums, chains.burn_in, chains.thinning, chains.spacing])
 
 
 @dataclass(frozen=True)
@@ -59,6 +77,7 @@ class Evaluation:
         split: The data.
         device: Where metrics compute.
         seed: Base seed of metrics that draw random numbers.
+        chains: The chains that the samples come from, as NumPy arrays; None for other samples.
     """
 
     generated: np.ndarray
@@ -66,6 +85,11 @@ class Evaluation:
     split: Split
     device: str = "cpu"
     seed: int = 0
+    chains: Chains | None = None
+
+    def applies(self, metric: MetricSource) -> bool:
+        """Whether the metric has something to measure: chains, where it needs some."""
+        return self.chains is not None or "chains" not in metric.metric.needs
 
     def score(self, metric: MetricSource) -> Score:
         """Measure, and say what the result depends on.
@@ -82,7 +106,7 @@ class Evaluation:
             metric=metric.name,
             version=metric.metric.version,
             settings=metric.settings_as_data,
-            key=score_key(metric, self.samples_sha256, self.split, self.seed),
+            key=score_key(metric, self.samples_sha256, self.split, self.seed, self._chains_sha256),
             headline=next(iter(result.values)),
             values=result.values,
             curves=result.curves,
@@ -93,18 +117,33 @@ class Evaluation:
         except (TypeError, ValueError) as error:
             raise ModelError(f"The metric {metric.label!r} returned a result that cannot be stored: {error}") from error
 
+    @cached_property
+    def _chains_sha256(self) -> str:
+        return "" if self.chains is None else chains_checksum(self.chains)
+
     def arguments(self, metric: MetricSource) -> dict[str, Any]:
         """What a metric is given, by role: copies, so that none can spoil the data of another."""
-        return {role: self._argument(role, metric) for role in ("generated", *metric.metric.needs)}
+        return {role: self._argument(role, metric) for role in ("generated", *metric.roles)}
 
     def _argument(self, role: str, metric: MetricSource) -> Any:
         if role == "labels":
             return Labels(**{part: self._copy(getattr(self.split, f"{part}_labels")) for part in _EXAMPLES})
         if role == "features":
             return pixels
+        if role == "chains":
+            return self._copy_of_chains()
         if role == "generator":
             return torch_generator(derive_seed(self.seed, metric.name, self.samples_sha256))
         return self._copy(self.generated if role == "generated" else getattr(self.split, role))
+
+    def _copy_of_chains(self) -> Chains:
+        if self.chains is None:
+            raise ModelError("These samples do not come from Markov chains, which the metric needs.")
+        chains = self.chains
+        samples = {start: self._copy(array) for start, array in chains.samples.items()}
+        return msgspec.structs.replace(
+            chains, samples=samples, trace=self._copy(chains.trace), origins=self._copy(chains.origins)
+        )
 
     def _copy(self, array: np.ndarray | None) -> torch.Tensor | None:
         import torch

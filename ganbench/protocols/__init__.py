@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ganbench.choices import protocol_names
-from ganbench.protocols.protocol import DatasetPlan, Protocol, Published, load_protocol
+from ganbench.protocols.protocol import ChainRule, DatasetPlan, Protocol, Published, Selection, load_protocol
 
-__all__ = ["DatasetPlan", "Protocol", "Published", "load_protocol", "protocol_names"]
+__all__ = ["ChainRule", "DatasetPlan", "Protocol", "Published", "Selection", "load_protocol", "protocol_names"]

@@ -237,6 +237,19 @@ class ModelSource(Source):
         shown = changed if preset == default else {**changed, "preset": preset}
         return Variant(format_spec(self.stem, shown), {**values, **changed}, preset)
 
+    @cached_property
+    def sampling_hyperparameters(self) -> tuple[str, ...]:
+        """The hyper-parameters that its class declares to matter for sampling only.
+
+        Raises:
+            ModelError: The declaration is not a literal list of names, or names what the constructor does not have.
+        """
+        names = self.declared("sampling_hyperparameters")
+        unknown = [name for name in names if name not in (self.parameters or names)]
+        if unknown:
+            raise ModelError(f"{self.name!r}: sampling_hyperparameters names {unknown[0]!r}, which it does not have.")
+        return names
+
     def check_settings(self) -> None:
         """Refuse settings that the constructor does not have, as far as its source tells.
 
@@ -297,6 +310,11 @@ class ModelObject:
     def presets(self) -> dict[str, Path]:
         """None: it has no folder."""
         return {}
+
+    @property
+    def sampling_hyperparameters(self) -> tuple[str, ...]:
+        """None that would matter: its training is never used again."""
+        return ()
 
     def dependencies(self) -> dict[str, str]:
         """Nothing that could be looked at again."""

@@ -217,11 +217,11 @@ def _write_sheets(store: Store, cell: Cell, *, new: bool) -> list[Path]:
 
 
 def _samples(store: Store, cell: Cell) -> np.ndarray | None:
-    from ganbench.experiment.cell import given_samples
+    from ganbench.experiment.sampling import given_samples
     from ganbench.registry.models import SampleArray, SampleFile
 
     if isinstance(cell.model, SampleFile | SampleArray):
-        return given_samples(cell, cell.model)[0]
+        return given_samples(cell, cell.model).samples
     stored = store.read_samples(cell.samples_key)
     return None if stored is None else stored[0]
 

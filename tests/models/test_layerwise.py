@@ -14,7 +14,7 @@ from ganbench.model import Encoder
 
 SHAPE = (3, 4)
 MODELS = [dbn.DeepBeliefNetwork, cae.StackedContractiveAutoEncoder]
-OWN_SETTINGS = {"hidden_sizes": (6, 5), "epochs": (2, 3), "batch_size": 8, "chains": 4, "burn_in": 3, "thinning": 2}
+OWN_SETTINGS = {"hidden_sizes": (6, 5), "epochs": (2, 3), "batch_size": 8}
 
 every_model = pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.__name__)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 
 from ganbench.modelling import Replayed, check_choice, check_number, per_layer, shuffled_minibatches
 from ganbench_models.autoencoders.contractive import ContractiveAutoEncoder
 from ganbench_models.autoencoders.random_walk import walk
-from ganbench_models.chains import ChainSettings, cycled
 from ganbench_models.layerwise import GreedyLayerwiseModel
 
 __all__ = ["StackedContractiveAutoEncoder"]
@@ -22,8 +21,8 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
     """Contractive auto-encoders, each trained on the codes of the one below, sampled by a random walk.
 
     The code hardly reacts to most directions of the input; those to which it does react span the tangent space of the
-    data. A step of the walk moves the top code at random within that space, by J Jᵀ ε, and decodes. The chains start
-    at training images, which are part of the state; the samples are the decoded means.
+    data. A step of the walk moves the top code at random within that space, by J Jᵀ ε, and decodes. The
+    samples are the decoded means.
 
     References:
         Contractive auto-encoders: explicit invariance during feature extraction (Rifai, Vincent, Muller, Glorot and
@@ -46,15 +45,13 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
             velocities stay in float32.
         step_size: Standard deviation of the noise ε of the walk.
         jacobian: J is the Jacobian of the top code with respect to the code below it ("top") or to the image ("input").
-        chains: Walks side by side, each starting at a training image of its own.
-        burn_in: Steps before a walk's first sample.
-        thinning: Steps from one sample of a walk to the next.
 
     Raises:
         ValueError: A setting is out of its range.
     """
 
     layer_type = ContractiveAutoEncoder
+    sampling_hyperparameters = ("step_size", "jacobian")
 
     def __init__(
         self,
@@ -73,9 +70,6 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
         precision: str = "float32",
         step_size: float = 1.0,
         jacobian: Jacobian = "top",
-        chains: int = 100,
-        burn_in: int = 100,
-        thinning: int = 1,
     ) -> None:
         super().__init__(
             event_shape,
@@ -94,8 +88,6 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
         check_number("step_size", step_size, least=0)
         check_choice("jacobian", jacobian, get_args(Jacobian))
         self.step_size, self.jacobian = step_size, jacobian
-        self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
-        self._starts = torch.empty(0)  # training images where the walks start, once there are any
 
     def step_chains(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> dict[str, torch.Tensor]:
         """One step of the walk through the trained layers."""
@@ -115,28 +107,6 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
 
     def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, torch.Tensor]:
         return {"visible": images}
-
-    def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        return self._start_at(cycled(self._starts, chains), generator)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The parameters, the velocity, the number of epochs done, and the images where the walks start."""
-        return {**super().state_dict(), "starts": self._starts}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over a state, copying its tensors.
-
-        Raises:
-            ValueError: The state is of a model with other layers.
-        """
-        super().load_state_dict(state)
-        self._starts = state["starts"].to(self.device, copy=True)
-
-    def _begin_layer(self, layer: int, inputs: torch.Tensor, generator: torch.Generator) -> None:
-        super()._begin_layer(layer, inputs, generator)
-        if layer == 0:
-            rows = torch.randperm(len(inputs), generator=generator, device=self.device)
-            self._starts = inputs[rows[: self.chain_settings.chains]]
 
     def _train_epoch(self, layer: int, inputs: torch.Tensor, learning_rate: float, generator: torch.Generator) -> None:
         def descend(visible: torch.Tensor) -> torch.Tensor:

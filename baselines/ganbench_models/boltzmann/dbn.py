@@ -9,7 +9,6 @@ import torch
 
 from ganbench.modelling import Replayed, check_flag, check_integer, check_number, per_layer, shuffled_minibatches
 from ganbench_models.boltzmann.rbm import RestrictedBoltzmannMachine, contrastive_update, draw_binary
-from ganbench_models.chains import ChainSettings, cycled
 from ganbench_models.layerwise import GreedyLayerwiseModel
 
 __all__ = ["DeepBeliefNetwork"]
@@ -23,8 +22,8 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
     Gibbs chains at the data; the top layer, whose equilibrium is what samples come from, by persistent contrastive
     divergence, whose particles go on from minibatch to minibatch. Grey values stand for probabilities.
 
-    A sample is E[x | h₁] (means, not binary draws), where the states of the top machine come from Gibbs chains that
-    start from the particles, and binary draws are passed down through the layers between.
+    A sample is E[x | h₁] (means, not binary draws), where the states of the top machine come from Gibbs chains, and
+    binary draws are passed down through the layers between.
 
     References:
         A fast learning algorithm for deep belief nets (Hinton, Osindero and Teh, 2006).
@@ -48,9 +47,6 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         mean_reconstructions: Contrastive divergence compares the data with means E[v | h] instead of binary draws of v:
             the layer then reproduces grey values more closely, and its code is harder for the next layer to learn.
         particles: Persistent chains of the top layer.
-        chains: Gibbs chains that are sampled side by side.
-        burn_in: Gibbs steps before a chain's first sample.
-        thinning: Gibbs steps from one sample of a chain to the next.
 
     Raises:
         ValueError: A setting is out of its range.
@@ -76,9 +72,6 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         gibbs_steps: int | Sequence[int] = 1,
         mean_reconstructions: bool = False,
         particles: int = 100,
-        chains: int = 100,
-        burn_in: int = 1000,
-        thinning: int = 10,
     ) -> None:
         super().__init__(
             event_shape,
@@ -98,7 +91,6 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         check_integer("particles", particles)
         check_number("weight_decay", weight_decay, least=0)
         check_flag("mean_reconstructions", mean_reconstructions)
-        self.chain_settings = ChainSettings(chains=chains, burn_in=burn_in, thinning=thinning)
         self._particles = torch.empty(0)  # hidden states of the top layer's persistent chains, once it is trained
 
     def step_chains(self, state: Mapping[str, torch.Tensor], *, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -125,11 +117,6 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
         """Hidden units that are fair coins."""
         bias = self._trained_layers()[-1].hidden_bias
         return {"hidden": draw_binary(bias.new_full((chains, len(bias)), 0.5), generator=generator)}
-
-    def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
-        if len(self._particles) == 0:  # the top layer is still to be trained
-            return self._start_at_noise(chains, generator)
-        return {"hidden": cycled(self._particles, chains)}
 
     def state_dict(self) -> dict[str, Any]:
         """The parameters, the velocity, the number of epochs done, and the particles once there are any."""

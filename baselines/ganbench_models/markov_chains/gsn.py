@@ -10,16 +10,14 @@ from typing import Any
 import torch
 
 from ganbench import UserError
-from ganbench.modelling import Replayed, check_choice, check_integer, check_number, resolve_precision
-from ganbench_models.chains import ChainSampler, ChainSettings, cycled
+from ganbench.modelling import Replayed, check_integer, check_number, resolve_precision
+from ganbench_models.chains import ChainSampler
 from ganbench_models.images import flat_images
 from ganbench_models.markov_chains.network import Corruption, TiedNetwork
 from ganbench_models.markov_chains.walkback import walkback_costs
 from ganbench_models.tied_layer import glorot_uniform
 
 __all__ = ["GenerativeStochasticNetwork"]
-
-CHAIN_STARTS = ("train", "noise")
 
 
 class GenerativeStochasticNetwork(ChainSampler):
@@ -39,11 +37,7 @@ class GenerativeStochasticNetwork(ChainSampler):
     `learning_rate_decay` after every epoch. Images are put in a random order once and then keep it.
 
     Samples are the real-valued visible means p. The published program runs one chain from an image of the test set,
-    keeps each of its 9,999 steps and stores the clean start image itself as the first row. Here the start images are
-    training images (or noise) and never stored as samples, and by default many chains run side by side with burn-in and
-    thinning: many starts cover the modes that one chain visits slowly. With little corruption the chains mix slowly,
-    and the burn-in need not be enough to forget the start; from noise, some chains stay in states far from any image.
-    `chains=1, burn_in=0, thinning=1` is the single chain of the program.
+    keeps each of its 9,999 steps and stores the clean start image itself as the first row; here the harness decides.
 
     Source: *Deep Generative Stochastic Networks Trainable by Backprop*, Y. Bengio, E. Thibodeau-Laufer, G. Alain,
     J. Yosinski, 2014; the defaults are those of the program its authors published, except for the chains.
@@ -64,10 +58,6 @@ class GenerativeStochasticNetwork(ChainSampler):
             velocities stay in float32.
         noiseless_h1: Whether the first hidden layer is free of noise.
         input_sampling: Whether the visible layer is drawn from its means before it is corrupted.
-        chains: Chains that are sampled side by side.
-        burn_in: Updates of every chain before the first sample.
-        thinning: Updates from one sample of a chain to the next.
-        chain_start: "train" starts chains at training images, "noise" at uniform noise.
 
     Raises:
         ValueError: A hyper-parameter is out of its range.
@@ -90,10 +80,6 @@ class GenerativeStochasticNetwork(ChainSampler):
         precision: str = "float32",
         noiseless_h1: bool = True,
         input_sampling: bool = True,
-        chains: int = 1000,
-        burn_in: int = 100,
-        thinning: int = 10,
-        chain_start: str = "train",
     ) -> None:
         check_integer("event_shape", event_shape, each=True)
         check_integer("hidden_sizes", hidden_sizes, each=True)
@@ -103,20 +89,17 @@ class GenerativeStochasticNetwork(ChainSampler):
         check_number("learning_rate", learning_rate, above=0)
         check_number("momentum", momentum, least=0, below=1)
         check_number("learning_rate_decay", learning_rate_decay, above=0, most=1)
-        check_choice("chain_start", chain_start, CHAIN_STARTS)
         self.event_shape, self.device = tuple(event_shape), torch.device(device)
         self.sizes = (math.prod(event_shape), *hidden_sizes)
         self.corruption = Corruption(hidden_noise, salt_and_pepper, noiseless_h1, input_sampling)
         self.walkbacks, self.batch_size, self.total_epochs = walkbacks, batch_size, epochs
         self.learning_rate, self.momentum, self.learning_rate_decay = learning_rate, momentum, learning_rate_decay
-        self.chain_settings, self.chain_start = ChainSettings(chains, burn_in, thinning), chain_start
         self.precision = resolve_precision(precision)
         self.epoch = 0
         self.weights: list[torch.Tensor] = []  # [n_(i-1), n_i], none before training begins
         self.biases: list[torch.Tensor] = []
         self.velocity: list[torch.Tensor] = []  # of the weights, then of the biases
         self._order = torch.empty(0, dtype=torch.int64)  # in which the images are gone through
-        self._starts = torch.empty(0)  # training images where chains start
 
     def fit(self, train: torch.Tensor, *, generator: torch.Generator) -> Iterator[Mapping[str, float]]:
         """Train to the last epoch; see `ganbench.model`.
@@ -155,23 +138,17 @@ class GenerativeStochasticNetwork(ChainSampler):
     def _start_at(self, images: torch.Tensor, generator: torch.Generator) -> dict[str, Any]:
         return {"layers": self._network().start(images, generator=generator)}
 
-    def _sampling_start(self, chains: int, generator: torch.Generator) -> dict[str, Any]:
-        if self.chain_start == "noise":
-            return self._start_at_noise(chains, generator)
-        return self._start_at(cycled(self._starts, chains), generator)
-
     def _network(self) -> TiedNetwork:
         return TiedNetwork(self.weights, self.biases, self.corruption)
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch, the parameters, their velocity, the order of the images, and those where chains start."""
+        """The epoch, the parameters, their velocity and the order of the images."""
         return {
             "epoch": self.epoch,
             "weights": list(self.weights),
             "biases": list(self.biases),
             "velocity": list(self.velocity),
             "order": self._order,
-            "starts": self._starts,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -189,17 +166,16 @@ class GenerativeStochasticNetwork(ChainSampler):
         self.weights, self.biases, self.velocity = (
             [tensor.to(self.device, copy=True) for tensor in state[name]] for name in ("weights", "biases", "velocity")
         )
-        self._order, self._starts = (state[name].to(self.device, copy=True) for name in ("order", "starts"))
+        self._order = state["order"].to(self.device, copy=True)
         self.epoch = int(state["epoch"])
 
     def _begin(self, images: torch.Tensor, generator: torch.Generator) -> None:
-        """Draw parameters and the order of the images; keep as many images as there are chains to start."""
+        """Draw parameters and the order of the images."""
         # drawn, and lying in memory, as their transposes: a float32 step is then faster by a tenth
         self.weights = [glorot_uniform(n_out, n_in, generator=generator).T for n_in, n_out in pairwise(self.sizes)]
         self.biases = [torch.zeros(size, device=self.device) for size in self.sizes]
         self.velocity = [torch.zeros_like(parameter) for parameter in (*self.weights, *self.biases)]
         self._order = torch.randperm(len(images), generator=generator, device=self.device)
-        self._starts = images[self._order[: self.chain_settings.chains]]
 
     def _train_epoch(self, images: torch.Tensor, learning_rate: float, generator: torch.Generator) -> torch.Tensor:
         """One pass over the images; returns the mean of the last reconstruction's cost."""
