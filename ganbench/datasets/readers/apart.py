@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
@@ -31,36 +35,58 @@ def read_apart(path: Path, kind: str, choose: Choose, max_bytes: int) -> dict[st
         max_bytes: The limit; the other process gets no more than twice as much memory, besides its own.
 
     Raises:
-        DataError: The file cannot be read, or takes the library down.
+        DataError: The file cannot be read, or takes the library or too long.
     """
     with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
-        listing = json.loads(_call(path, kind, Path(folder), [], _BASE_BYTES, _SECONDS))
-        members = {
-            name: Member(tuple(shape), np.dtype(dtype)) if dtype else Member(other=other)
-            for name, (shape, dtype, other) in listing.items()
-        }
-        names = pick(members, choose, path, max_bytes)
-        n_bytes = sum(members[name].nbytes for name in names)
-        limits = _BASE_BYTES + 2 * max_bytes, _SECONDS + n_bytes // _BYTES_PER_SECOND
-        if names:
-            _call(path, kind, Path(folder), names, *limits)
+        request = {"path": str(path), "kind": kind, "folder": folder, "n_bytes": _BASE_BYTES + 2 * max_bytes}
+        with (
+            open(Path(folder) / "errors", "w+", encoding="utf-8", errors="replace") as errors,
+            _started(errors) as reader,
+        ):
+            listing = _answer(reader, request, _SECONDS, path, errors)
+            members = {
+                name: Member(tuple(shape), np.dtype(dtype)) if dtype else Member(other=other)
+                for name, (shape, dtype, other) in listing.items()
+            }
+            names = pick(members, choose, path, max_bytes)
+            n_bytes = sum(members[name].nbytes for name in names)
+            _answer(reader, names, _SECONDS + n_bytes // _BYTES_PER_SECOND, path, errors)
         return {name: np.load(Path(folder) / f"{i}.npy", allow_pickle=False) for i, name in enumerate(names)}
 
 
-def _call(path: Path, kind: str, folder: Path, names: list[str], n_bytes: int, seconds: int) -> str:
-    # It finds the libraries that this process finds, and nothing in the working directory.
+@contextlib.contextmanager
+def _started(errors: IO[str]) -> Iterator[subprocess.Popen[str]]:
+    """The other process, which finds the libraries that this one finds, and nothing in the working directory."""
     surroundings = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OPENBLAS_NUM_THREADS": "1"}
-    request = json.dumps({"path": str(path), "kind": kind, "folder": str(folder), "names": names, "n_bytes": n_bytes})
-    command = [sys.executable, "-P", child.__file__]
+    command, pipe = [sys.executable, "-P", child.__file__], subprocess.PIPE
+    with subprocess.Popen(command, env=surroundings, stdin=pipe, stdout=pipe, stderr=errors, text=True) as reader:
+        try:
+            yield reader
+        finally:
+            reader.kill()
+            with contextlib.suppress(BrokenPipeError):  # of what it did not read
+                reader.communicate()
+
+
+def _answer(reader: subprocess.Popen[str], request: Any, seconds: int, path: Path, errors: IO[str]) -> Any:
+    """Send a line, wait for a line."""
+    late = threading.Timer(seconds, reader.kill)
+    late.start()
+    line = ""
     try:
-        done = subprocess.run(
-            command, input=request, env=surroundings, capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DataError(f"{path} cannot be read: it took longer than {seconds} seconds. It may be damaged.") from error
-    if done.returncode < 0:
-        raise DataError(f"{path} cannot be read: it is damaged, and its reader crashed (signal {-done.returncode}).")
-    if done.returncode:
-        problem = printable(done.stderr.strip().rpartition("\n")[2])
-        raise DataError(f"{path} cannot be read: {problem}. Write the file anew, or convert it to .npy.")
-    return done.stdout
+        with contextlib.suppress(BrokenPipeError):  # it has died, and its last words are read below
+            print(json.dumps(request), file=reader.stdin, flush=True)
+        line = reader.stdout.readline() if reader.stdout else ""
+    finally:
+        is_late = late.finished.is_set()
+        late.cancel()
+    if line:
+        return json.loads(line)
+    code = reader.wait()
+    if is_late:
+        raise DataError(f"{path} cannot be read: it took longer than {seconds} seconds. It may be damaged.")
+    if code < 0:
+        raise DataError(f"{path} cannot be read: it is damaged, and its reader crashed (signal {-code}).")
+    errors.seek(0)
+    problem = printable(errors.read().strip().rpartition("\n")[2])
+    raise DataError(f"{path} cannot be read: {problem}. Write the file anew, or convert it to .npy.")

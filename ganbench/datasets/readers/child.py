@@ -1,7 +1,7 @@
 """The program that reads MATLAB and HDF5 files for `ganbench.datasets.readers.apart`: on its own, and it may crash.
 
-On stdin a request as JSON. Without names, what the file holds goes to stdout as JSON, `{name: [shape, dtype, other]}`;
-with names, these arrays go to `<folder>/<position>.npy`.
+On stdin a request as JSON; what the file holds goes to stdout as JSON, `{name: [shape, dtype, other]}`. Then a list of
+names; these arrays go to `<folder>/<position>.npy`, and a line to stdout.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ _Listing = dict[str, tuple[tuple[int, ...], str, str]]
 
 def main() -> None:
     """Answer one request."""
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.readline())
     _limit_memory(request["n_bytes"])
     warnings.simplefilter("ignore")
     readers: dict[str, type[_Matlab | _Hdf5]] = {"matlab": _Matlab, "hdf5": _Hdf5, "matlab73": _Matlab73}
-    reader = readers[request["kind"]]()
-    if not request["names"]:
-        print(json.dumps(reader.members(request["path"])))  # noqa: T201 - the answer
-    for position, name in enumerate(request["names"]):
-        np.save(Path(request["folder"]) / f"{position}.npy", reader.array(request["path"], name), allow_pickle=False)
+    reader, path = readers[request["kind"]](), request["path"]
+    print(json.dumps(reader.members(path)), flush=True)  # noqa: T201 - the answer
+    names = json.loads(sys.stdin.readline() or "[]")
+    for position, name in enumerate(names):
+        np.save(Path(request["folder"]) / f"{position}.npy", reader.array(path, name), allow_pickle=False)
+    print(len(names), flush=True)  # noqa: T201 - they are there
 
 
 def _limit_memory(n_bytes: int) -> None:

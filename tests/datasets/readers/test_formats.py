@@ -6,6 +6,7 @@ import gzip
 import importlib.util
 import pickle
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -48,10 +49,12 @@ def test_every_format_is_a_data_set_of_the_same_content(tmp_path, images, name):
 def test_every_suffix_is_written_in_a_test_and_stands_in_help():
     suffixes = {suffix for form in FORMATS for suffix in form.suffixes}
     written = {suffix for suffix in suffixes if any(name.endswith(suffix) for name in WRITERS)}
+    documentation = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
     assert suffixes - written == {".hdf5", ".idx.gz", "-ubyte"}  # others of the same reader
     for suffix in suffixes:
         assert suffix in formats_in_words()
         assert suffix.removesuffix(".gz") in help_text
+        assert f"`{suffix.removesuffix('.gz')}`" in documentation
 
 
 def test_names_that_no_reader_knows(tmp_path):
