@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
+    from ganbench.reports.figures import WrittenFigure, write_figures
     from ganbench.reports.results import stored_protocols, stored_records, table, write_reports
     from ganbench.reports.table1 import render_table, with_error
     from ganbench.runtime.seeding import derive_seed, torch_generator
@@ -61,6 +62,7 @@ _HOME = {
     "Run": "experiment.run",
     "Split": "datasets",
     "UserError": "errors",
+    "WrittenFigure": "reports.figures",
     "catalogue": "components",
     "check": "conformance",
     "check_metric": "conformance",
@@ -77,6 +79,7 @@ _HOME = {
     "table": "reports.results",
     "torch_generator": "runtime.seeding",
     "with_error": "reports.table1",
+    "write_figures": "reports.figures",
     "write_reports": "reports.results",
 }
 
@@ -99,6 +102,7 @@ __all__ = [
     "Run",
     "Split",
     "UserError",
+    "WrittenFigure",
     "__version__",
     "catalogue",
     "check",
@@ -116,6 +120,7 @@ __all__ = [
     "table",
     "torch_generator",
     "with_error",
+    "write_figures",
     "write_reports",
 ]
 

@@ -164,5 +164,5 @@ def test_settings_out_of_range_are_refused(setting, value):
 
 def test_it_keeps_the_contract():
     results = list(check_metric("mixing"))
-    assert [result.name for result in results if result.outcome == "failed"] == []
-    assert sum(result.outcome == "passed" for result in results) == 11
+    assert [result.name for result in results if result.status == "failed"] == []
+    assert sum(result.status == "passed" for result in results) == 11
