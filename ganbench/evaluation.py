@@ -8,8 +8,7 @@ good.
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from ganbench.datasets import Split, as_array
+from ganbench.datasets import Split, exact_samples, fit_samples
 from ganbench.errors import DataError, ModelError, SampleError
 from ganbench.files import content_key
 from ganbench.metrics.features import pixels
-from ganbench.metrics.metric import Chains, Labels, MetricResult
+from ganbench.metrics.metric import Chains, Finding, Labels, MetricResult
 from ganbench.records.record import Score
 from ganbench.registry.metrics import MetricSource
 from ganbench.runtime.seeding import derive_seed, torch_generator
@@ -30,9 +29,8 @@ from ganbench.schema import convert
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Evaluation", "chains_checksum", "check_samples", "score_key"]
+__all__ = ["Evaluation", "chains_checksum", "check_samples", "fitted_samples", "score_key"]
 
-_RANGE_TOLERANCE = 1e-3
 _EXAMPLES = ("train", "valid", "test")
 
 
@@ -156,43 +154,45 @@ class Evaluation:
 def check_samples(
     samples: Any, *, event_shape: Sequence[int], value_range: tuple[float, float], origin: str
 ) -> np.ndarray:
-    """Return samples as float32 `[n, *event_shape]`, or say what is wrong with them.
+    """Return the samples of a model as float32 `[n, *event_shape]`, or say what is wrong with them.
 
-    Arrays and tensors of any real dtype, byte order and device are accepted, and flat rows `[n, d]`. Where data are
-    images in [0, 1], samples must be as well.
+    Arrays and tensors of any real dtype, byte order and device are accepted, and flat rows `[n, d]`. They must lie in
+    the range of the data.
 
     Raises:
         SampleError: Wrong shape, not finite, not numbers, or out of range.
     """
     try:
-        array = as_array(samples, origin)
+        return exact_samples(samples, event_shape=event_shape, value_range=value_range, origin=origin)
     except DataError as error:
         raise SampleError(str(error)) from error
-    shape, flat = tuple(event_shape), math.prod(event_shape)
-    if array.ndim == 0 or len(array) == 0 or array.shape[1:] not in (shape, (flat,)):
-        raise SampleError(
-            f"{origin}: samples have shape {list(array.shape)}; expected [n, {', '.join(map(str, shape))}] or "
-            f"[n, {flat}] with n >= 1."
-        )
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told below
-        array = np.ascontiguousarray(array, dtype=np.float32).reshape(len(array), *shape)
-    finite = np.isfinite(array)
-    if not finite.all():
-        bad = int((~finite.reshape(len(array), -1).all(1)).sum())
-        raise SampleError(f"{origin}: {bad} of {len(array)} samples hold NaN or infinity; they cannot be scored.")
-    if value_range == (0.0, 1.0):
-        _check_unit_range(array, origin)
-    return array
 
 
-def _check_unit_range(samples: np.ndarray, origin: str) -> None:
-    low, high = float(samples.min()), float(samples.max())
-    if low >= -_RANGE_TOLERANCE and high <= 1 + _RANGE_TOLERANCE:
-        return
-    if high > 2 and low >= 0 and high <= 255:
-        advice = "They look like 0..255: divide by 255."
-    elif low >= -1 - _RANGE_TOLERANCE and high <= 1 + _RANGE_TOLERANCE:
-        advice = "They look like -1..1: use (x + 1) / 2."
-    else:
-        advice = "Bring them to the scale of the data."
-    raise SampleError(f"{origin}: samples range from {low:g} to {high:g}; the data lie in [0, 1]. {advice}")
+def fitted_samples(
+    samples: Any,
+    train: np.ndarray,
+    value_range: tuple[float, float],
+    origin: str,
+    settings: Mapping[str, str] | None = None,
+) -> tuple[np.ndarray, tuple[Finding, ...]]:
+    """Samples that no model of ours drew, made like the data by `ganbench.datasets.fit_samples`, and what was done.
+
+    Args:
+        samples: An array or tensor.
+        train: The training examples.
+        value_range: The range of the data.
+        origin: What the samples are called in errors.
+        settings: Their `scale` and `layout`, where they are known.
+
+    Raises:
+        SampleError: They do not fit the data, or could in several ways.
+        UsageError: Scale or layout are not known words.
+    """
+    try:
+        fitted = fit_samples(samples, train=train, value_range=value_range, origin=origin, **(settings or {}))
+    except DataError as error:
+        raise SampleError(str(error)) from error
+    findings = (
+        Finding(note.code, note.text.rstrip("."), "warning" if note.is_warning else "note") for note in fitted.notes
+    )
+    return fitted.samples, tuple(findings)

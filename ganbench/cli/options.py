@@ -19,6 +19,7 @@ __all__ = [
     "add_protocol",
     "add_quiet",
     "add_results",
+    "add_sample_form",
     "add_seeds",
     "add_time_limits",
     "positive_integer",
@@ -92,6 +93,19 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:
     """--metrics."""
     parser.add_argument("--metrics", nargs="+", default=[], metavar="SPEC", help=help)
+
+
+def add_sample_form(parser: argparse.ArgumentParser) -> None:
+    """--scale and --layout."""
+    parser.add_argument(
+        "--scale", metavar="A..B",
+        help="what is black and white in the samples, where that cannot be told: --scale=0..255, --scale=-1..1, "
+        "--scale=1..0 (inverted); or standardised, or data (as they are)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--layout", metavar="AXES",
+        help="their axes, where these cannot be told: N samples, C channels, H rows, W columns, D all values; as NHWC",
+    )  # fmt: skip
 
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:

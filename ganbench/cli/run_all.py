@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--datasets", nargs="+", default=[], metavar="NAME", help="data sets instead of the protocol's own"
     )
+    options.add_sample_form(parser)
     options.add_metrics(parser)
     options.add_seeds(parser)
     parser.add_argument(
@@ -47,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         models=arguments.models,
         datasets=arguments.datasets,
         metrics=arguments.metrics,
+        scale=arguments.scale,
+        layout=arguments.layout,
         seeds=arguments.seeds,
         results=arguments.results,
         device=arguments.device,

@@ -13,7 +13,7 @@ from ganbench.experiment.calling import calling
 from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
-from ganbench.experiment.sampling import Drawn, checked_samples, draw_samples
+from ganbench.experiment.sampling import Drawn, draw_samples, given_samples
 from ganbench.experiment.training import train_model
 from ganbench.records.provenance import collect_provenance
 from ganbench.records.record import Record, SamplesRef, Score, Timing, Training
@@ -113,7 +113,7 @@ def _samples(
 ) -> tuple[Drawn, str]:
     """The samples of a cell, from the store, from their file or from the trained model; and the key of their file."""
     if isinstance(cell.model, SampleFile | SampleArray):
-        return Drawn(checked_samples(cell, cell.model.read())), cell.samples_key
+        return given_samples(cell, cell.model), cell.samples_key
     found = store.read_samples(cell.samples_key)
     if found is not None:
         samples, outcome.training = found

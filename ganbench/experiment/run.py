@@ -21,11 +21,11 @@ from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.executors import Executor, Processes, Serial, units_of
 from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
-from ganbench.experiment.sampling import checked_samples
+from ganbench.experiment.sampling import given_samples
 from ganbench.protocols import Protocol, load_protocol, protocol_names
 from ganbench.records.record import Place, Record
 from ganbench.records.store import Store
-from ganbench.registry.models import SampleArray, SampleFile
+from ganbench.registry.models import SampleArray, SampleFile, with_sample_form
 from ganbench.runtime.device import resolve_device, usable_cores
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def run(
     fresh: bool = False,
     data_root: str | Path | None = None,
     download: bool = False,
+    scale: str | None = None,
+    layout: str | None = None,
     time_limit: float | None = None,
     cell_time_limit: float | None = None,
     progress: Progress | None = None,
@@ -107,6 +109,9 @@ def run(
         fresh: Compute everything again, whatever is stored.
         data_root: Where data sets lie; GANBENCH_DATA or the user's cache by default.
         download: Fetch data that are missing and can be fetched.
+        scale: That of samples from files and arrays, where it cannot be told: "0..255", "-1..1", "1..0", "standardised"
+            or "data" (as they are); see `ganbench.datasets.scale`.
+        layout: Their axes, where these cannot be told, as "NHWC"; see `ganbench.datasets.layout`.
         time_limit: Seconds after which no training goes on and no cell is begun. What has been trained so far is
             sampled and scored, its record says that training was stopped, and the next run goes on with it.
         cell_time_limit: The same for the training of each cell.
@@ -119,7 +124,7 @@ def run(
     """
     request = Request(
         protocol=protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol)),
-        models=_listed(models),
+        models=with_sample_form(_listed(models), scale, layout),
         datasets=_listed(datasets),
         metrics=_listed(metrics),
         seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
@@ -147,6 +152,8 @@ def evaluate(
     fresh: bool = False,
     data_root: str | Path | None = None,
     download: bool = False,
+    scale: str | None = None,
+    layout: str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Score samples, or a model, on a data set.
@@ -162,6 +169,8 @@ def evaluate(
         fresh: Compute everything again.
         data_root: Where data sets lie.
         download: Fetch data that are missing.
+        scale: That of the samples, where it cannot be told.
+        layout: Their axes, where these cannot be told.
         progress: A listener.
 
     Raises:
@@ -181,6 +190,8 @@ def evaluate(
         fresh=fresh,
         data_root=data_root,
         download=download,
+        scale=scale,
+        layout=layout,
         progress=progress,
     )
 
@@ -251,7 +262,7 @@ def examine(cells: Sequence[Cell], device: str) -> None:
     """
     for cell in {(cell.place.model, cell.place.dataset): cell for cell in reversed(cells)}.values():
         if isinstance(cell.model, SampleFile | SampleArray):
-            checked_samples(cell, cell.model.read())
+            given_samples(cell, cell.model)
             continue
         with calling(repr(cell.variant.label), may_seed=True):
             cell.model.load()

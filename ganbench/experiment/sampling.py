@@ -9,33 +9,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganbench.errors import ModelError
-from ganbench.evaluation import chains_checksum, check_samples
+from ganbench.evaluation import chains_checksum, check_samples, fitted_samples
 from ganbench.experiment.chains import ChainStarts, run_chains
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
-from ganbench.metrics.metric import Chains
+from ganbench.metrics.metric import Chains, Finding
 from ganbench.model import MarkovChain
 from ganbench.records.record import ChainsRef, SamplesRef
+from ganbench.registry.models import SampleArray, SampleFile
 from ganbench.runtime.seeding import torch_generator
 
 if TYPE_CHECKING:
     from ganbench.metrics.metric import Features
 
-__all__ = ["Drawn", "checked_samples", "draw_samples"]
+__all__ = ["Drawn", "checked_samples", "draw_samples", "given_samples"]
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """Samples, and the Markov chains that they come from, if they do."""
+    """Samples, the Markov chains that they come from, if they do, and what was made of those from elsewhere."""
 
     samples: np.ndarray
     chains: Chains | None = None
+    findings: tuple[Finding, ...] = ()
 
     def reference(self, key: str) -> SamplesRef:
         """What a record says of them."""
         sha256 = hashlib.sha256(self.samples.tobytes()).hexdigest()
         if self.chains is None:
-            return SamplesRef(len(self.samples), sha256, key)
+            return SamplesRef(len(self.samples), sha256, key, findings=self.findings)
         of_chains = ChainsRef(
             starts=tuple(self.chains.samples),
             chains=len(self.chains.origins),
@@ -106,3 +108,14 @@ def checked_samples(cell: Cell, samples: Any) -> np.ndarray:
     """
     shape, value_range = cell.dataset.event_shape, cell.dataset.value_range
     return check_samples(samples, event_shape=shape, value_range=value_range, origin=cell.variant.label)
+
+
+def given_samples(cell: Cell, model: SampleFile | SampleArray) -> Drawn:
+    """Samples of a file or an array, made like the data.
+
+    Raises:
+        SampleError: They do not fit the data.
+    """
+    train, value_range = cell.split.train, cell.dataset.value_range
+    samples, findings = fitted_samples(model.read(), train, value_range, cell.variant.label, model.settings)
+    return Drawn(samples, findings=findings)

@@ -104,13 +104,15 @@ class SamplesRef(_Struct, frozen=True):
     """The samples that were scored: how many, the sha256 of their float32 numbers, and the key of their file.
 
     The key is empty for samples that are not kept: those of a training that is to go on. `chains` is None for samples
-    that do not come from Markov chains.
+    that do not come from Markov chains. `findings` say what was made of samples that came from elsewhere, to be like
+    the data.
     """
 
     n: int
     sha256: Sha256
     key: str = ""
     chains: ChainsRef | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 class Score(_Struct, frozen=True):

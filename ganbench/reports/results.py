@@ -225,11 +225,11 @@ def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> lis
 
 
 def _samples(store: Store, cell: Cell, record: Record) -> np.ndarray | None:
-    from ganbench.experiment.sampling import checked_samples
+    from ganbench.experiment.sampling import given_samples
     from ganbench.registry.models import SampleArray, SampleFile
 
     if isinstance(cell.model, SampleFile | SampleArray):
-        return checked_samples(cell, cell.model.read())
+        return given_samples(cell, cell.model).samples
     stored = store.read_samples(record.samples.key) if record.samples else None
     return None if stored is None else stored[0]
 
