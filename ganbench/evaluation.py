@@ -62,9 +62,9 @@ def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int
 
 def chains_checksum(chains: Chains) -> str:
     """sha256 over the numbers of chains, whose arrays are NumPy's."""
-    arrays = [*chains.samples.values(), chains.trace, chains.origins]
+    arrays = [*chains.samples.values(), chains.origins]
     checksums = [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays]
-    return content_key([list(chains.samples), checksums, chains.burn_in, chains.thinning, chains.spacing])
+    return content_key([list(chains.samples), checksums, chains.burn_in, chains.thinning, chains.autocorrelation_times])
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,7 @@ class Evaluation:
             raise ModelError("These samples do not come from Markov chains, which the metric needs.")
         chains = self.chains
         samples = {start: self._copy(array) for start, array in chains.samples.items()}
-        return msgspec.structs.replace(
-            chains, samples=samples, trace=self._copy(chains.trace), origins=self._copy(chains.origins)
-        )
+        return msgspec.structs.replace(chains, samples=samples, origins=self._copy(chains.origins))
 
     def _copy(self, array: np.ndarray | None) -> torch.Tensor | None:
         import torch

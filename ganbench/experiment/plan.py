@@ -27,6 +27,8 @@ from ganbench.runtime.seeding import derive_seed
 
 __all__ = ["Cell", "Plan", "Request", "make_plan"]
 
+_CHAIN_SAMPLING = 1  # raised when `ganbench.experiment.chains` draws other samples by the same rule
+
 Model = ModelSource | ModelObject | SampleFile | SampleArray
 
 
@@ -123,7 +125,7 @@ class Cell:
     @cached_property
     def samples_key(self) -> str:
         """Key of the samples: the trained model, and how it is sampled."""
-        of_sampling = [self._hyperparameters(of_sampling=True), asdict(self.protocol.chains)]
+        of_sampling = [self._hyperparameters(of_sampling=True), [_CHAIN_SAMPLING, asdict(self.protocol.chains)]]
         if self.selection is not None:
             of_sampling.append({key: value for key, value in asdict(self.selection).items() if key != "models"})
         return content_key([self.train_key, self.protocol.n_samples, self.seed_for("sample"), *of_sampling])

@@ -90,7 +90,7 @@ def _flat(samples: np.ndarray) -> np.ndarray:
     return samples.reshape(-1, *samples.shape[2:])
 
 
-def _followed(cell: Cell) -> Features:
+def _followed(cell: Cell) -> dict[str, Features]:
     import torch
 
     from ganbench.metrics.chain_statistics import chain_features

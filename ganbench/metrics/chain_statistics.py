@@ -14,33 +14,29 @@ if TYPE_CHECKING:
 
     from ganbench.metrics.metric import Features
 
-__all__ = ["autocorrelation_times", "chain_features", "split_r_hat"]
+__all__ = ["COMPONENTS", "autocorrelation_times", "chain_features", "split_r_hat"]
+
+COMPONENTS = 5
+"""How many principal components are followed."""
 
 _WINDOW = 5.0  # autocorrelation times over which correlations are summed, as Sokal advises
 
 
-def chain_features(train: torch.Tensor, labels: torch.Tensor | None, components: int = 5) -> Features:
-    """What is followed along chains: the leading principal components, and 1 for the class of a sample, 0 for others.
+def chain_features(train: torch.Tensor, labels: torch.Tensor | None) -> dict[str, Features]:
+    """What is followed along chains: the leading principal "components", and indicators of the samples' "classes".
 
     Args:
         train: `[n, *event_shape]` training examples, on the CPU.
-        labels: int64 `[n]`; None leaves the classes out.
-        components: How many.
+        labels: int64 `[n]`; None leaves the "classes" out.
     """
-    import torch
     from torch.nn.functional import one_hot
 
     from ganbench.metrics.features import principal_components, train_classifier
 
-    project = principal_components(train, components)
-    if labels is None:
-        return project
-    classify = train_classifier(train, labels)
-
-    def features(examples: torch.Tensor) -> torch.Tensor:
-        classes = one_hot(classify(examples), classify.n_classes).to(examples.dtype)
-        return torch.cat((project(examples), classes), dim=1)
-
+    features: dict[str, Features] = {"components": principal_components(train, COMPONENTS)}
+    if labels is not None:
+        classify = train_classifier(train, labels)
+        features["classes"] = lambda examples: one_hot(classify(examples), classify.n_classes)
     return features
 
 

@@ -160,19 +160,18 @@ class Chains(msgspec.Struct, frozen=True):
     Attributes:
         samples: By where chains started ("noise", "mean", "train"), what they were after the burn-in, every `thinning`
             steps: `[rounds, chains, *event_shape]`. The generated samples are those of the first, round by round.
-        trace: Some chains of every start, every `spacing` steps after the burn-in: `[points, some, *event_shape]`.
         origins: `[chains]` int64, the training example at which each chain of the start "train" began.
-        burn_in: Steps before the first sample and the first point of the trace.
+        burn_in: Steps before the first sample.
         thinning: Steps from one sample of a chain to the next.
-        spacing: Steps from one point of the trace to the next.
+        autocorrelation_times: In steps, by what was followed: the longest among the leading principal "components" and,
+            where the data have labels, among the indicators of the "classes".
     """
 
     samples: dict[str, Any]
-    trace: Any
     origins: Any
     burn_in: int
     thinning: int
-    spacing: int
+    autocorrelation_times: dict[str, float]
 
 
 @runtime_checkable

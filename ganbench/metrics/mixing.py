@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ganbench.hyperparameters import check_integer, check_number
-from ganbench.metrics.chain_statistics import autocorrelation_times, chain_features, split_r_hat
+from ganbench.metrics.chain_statistics import COMPONENTS, split_r_hat
 from ganbench.metrics.features import principal_components, train_classifier
 from ganbench.metrics.metric import Chains, Finding, Labels, MetricResult, Value
 from ganbench.metrics.parzen import refine_bandwidth, select_bandwidth
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Mixing"]
 
 _GROUPS = 10  # of chains, for the errors of what starts are compared by
-_COMPONENTS = 5
 _LEAST_ROUNDS = 4  # that R-hat can be split of
 _EXAMPLES = 1000  # validation and test examples by which groups are compared
 _GRID = tuple(0.02 * 100.0 ** (i / 19) for i in range(20))
@@ -95,27 +94,12 @@ class Mixing:
         labels: Labels,
     ) -> MetricResult:
         """Values: `autocorrelation_time` (the longest, in steps), `effective_sample_size`, and the others above."""
-        values = self._times(train, labels, chains, len(generated))
+        values = _times(chains, len(generated))
         values |= _r_hat(train, chains)
         values |= _starts_compared(chains, valid, test)
         values |= _memory_of_starts(chains, train, labels)
         values |= _law(generated, train, valid, test, labels, self.faint)
         return MetricResult(values, findings=tuple(self._findings(values, chains, len(generated))))
-
-    def _times(self, train: torch.Tensor, labels: Labels, chains: Chains, n: int) -> dict[str, Value]:
-        trace = chains.trace.cpu()
-        features = chain_features(train.cpu(), None if labels.train is None else labels.train.cpu(), _COMPONENTS)
-        times = autocorrelation_times(features(trace.flatten(0, 1)).unflatten(0, trace.shape[:2])) * chains.spacing
-        longest = float(times.max())
-        values = {
-            "autocorrelation_time": Value(longest, "steps"),
-            "effective_sample_size": Value(n * min(1.0, chains.thinning / longest)),
-            "component_autocorrelation_time": Value(float(times[:_COMPONENTS].max()), "steps"),
-            "burn_in": Value(chains.burn_in, "steps"),
-        }
-        if labels.train is not None:
-            values["class_autocorrelation_time"] = Value(float(times[_COMPONENTS:].max()), "steps")
-        return values
 
     def _findings(self, values: dict[str, Value], chains: Chains, n: int) -> Iterator[Finding]:
         failed = list(self._failures({name: value.value for name, value in values.items()}, n))
@@ -152,6 +136,17 @@ class Mixing:
             yield f"{own:.1%} of the samples are nearest to the training image at which their chain began"
 
 
+def _times(chains: Chains, n: int) -> dict[str, Value]:
+    times = chains.autocorrelation_times
+    longest = max(times.values())
+    return {
+        "autocorrelation_time": Value(longest, "steps"),
+        "effective_sample_size": Value(n * min(1.0, chains.thinning / longest)),
+        **{f"autocorrelation_time_of_{name}": Value(time, "steps") for name, time in times.items()},
+        "burn_in": Value(chains.burn_in, "steps"),
+    }
+
+
 def _limit(level: float, values: dict[str, float]) -> float:
     """The two-sided quantile of Student's t for as many comparisons as there are, by Bonferroni."""
     from scipy.special import stdtrit
@@ -167,7 +162,7 @@ def _r_hat(train: torch.Tensor, chains: Chains) -> dict[str, Value]:
     samples = torch.cat(list(chains.samples.values()), dim=1)
     if len(samples) < _LEAST_ROUNDS:
         return {}
-    series = principal_components(train, _COMPONENTS)(samples.flatten(0, 1)).unflatten(0, samples.shape[:2])
+    series = principal_components(train, COMPONENTS)(samples.flatten(0, 1)).unflatten(0, samples.shape[:2])
     return {"split_r_hat": Value(min(float(split_r_hat(series).max()), _MOST))}
 
 

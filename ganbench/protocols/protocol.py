@@ -61,8 +61,8 @@ class DatasetPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
 class ChainRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How models that are sampled by Markov chains are sampled, all by the same rule.
 
-    Chains run side by side, as many from every start. The burn-in grows until it is long enough; after it, samples are
-    taken at even distances from as many steps.
+    Chains run side by side, as many from every start. A pilot run of fewer chains finds how long the burn-in must be;
+    after it, samples are taken at even distances from as many steps.
 
     Attributes:
         starts: Where chains start: at "noise" (the model's own neutral start), at the "mean" training example, or at

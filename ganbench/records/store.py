@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import socket
 import time
@@ -244,8 +245,9 @@ class Store:
         """Store the chains that samples come from, NumPy arrays; before the samples, which tell that all is there."""
         buffer = io.BytesIO()
         arrays = {f"start {start}": array for start, array in chains.samples.items()}
-        steps = np.array([chains.burn_in, chains.thinning, chains.spacing])
-        np.savez(buffer, key=np.array(key), steps=steps, trace=chains.trace, origins=chains.origins, **arrays)
+        steps = np.array([chains.burn_in, chains.thinning])
+        times = np.array(json.dumps(chains.autocorrelation_times))
+        np.savez(buffer, key=np.array(key), steps=steps, times=times, origins=chains.origins, **arrays)
         write_atomically(self.samples_path(key).with_suffix(".chains.npz"), buffer.getvalue())
 
     def read_chains(self, key: str) -> Chains | None:
@@ -260,9 +262,10 @@ class Store:
         try:
             with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = dict(archive.items())
-            of_key, trace, origins = (arrays[name] for name in ("key", "trace", "origins"))
+            of_key, origins, times = (arrays[name] for name in ("key", "origins", "times"))
             samples = {name.removeprefix("start "): a for name, a in arrays.items() if name.startswith("start ")}
-            chains = Chains(samples, trace, origins, *map(int, arrays["steps"]))
+            burn_in, thinning = map(int, arrays["steps"])
+            chains = Chains(samples, origins, burn_in, thinning, json.loads(str(times)))
         except MemoryError:
             raise
         except Exception as error:

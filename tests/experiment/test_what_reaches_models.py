@@ -113,17 +113,17 @@ def test_the_seeds_of_steps_folds_and_purposes_all_differ(spied):
 
 def test_every_start_of_chains_has_a_seed_of_its_own(spied):
     seen = spied("ChainSpy")
-    assert len(seen["seed of chains"]) == 6
-    assert len({*seen["seed of chains"], *seen["seed of training"]}) == 8
+    assert len(seen["seed of chains"]) == 2 * 2 * 3  # a pilot run and the run on each fold, from three starts
+    assert len({*seen["seed of chains"], *seen["seed of training"]}) == 12 + 2
 
 
 def test_chains_start_at_the_training_examples_of_their_fold(spied, store):
     examples = spied("ChainSpy")["examples"]
-    for split, (mean, train), record in zip(SPLITS, (examples[:2], examples[2:]), store.records(), strict=True):
+    for split, seen, record in zip(SPLITS, (examples[:4], examples[4:]), store.records(), strict=True):
         chains = store.read_chains(record.samples.key)
-        assert train == digest(split.train[chains.origins])
-        middle = torch.tensor(split.train).mean(0).expand(10, 3, 3).numpy()
-        assert mean == digest(middle)
+        train = digest(split.train[chains.origins])
+        mean = digest(torch.tensor(split.train).mean(0).expand(10, 3, 3).numpy())
+        assert seen == [mean, train] * 2  # in the pilot run and in the run
 
 
 def test_seeds_follow_the_base_seed_the_model_and_the_training_data_only(request_toys, tmp_path):

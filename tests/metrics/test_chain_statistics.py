@@ -72,11 +72,11 @@ def test_r_hat_of_chains_that_agree_that_differ_and_that_drift():
 
 
 def test_features_are_components_and_classes():
-    train = torch.rand(60, 2, 2, generator=torch.Generator().manual_seed(0))
+    train = torch.rand(60, 3, 3, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(60) % 3
     train[labels == 1] += 5
-    assert chain_features(train, None, 2)(train).shape == (60, 2)
-    features = chain_features(train, labels, 2)(train)
-    assert features.shape == (60, 5)
-    assert torch.equal(features[:, 2:].sum(1), torch.ones(60))
-    assert bool((features[labels == 1, 3] == 1).all())
+    assert list(chain_features(train, None)) == ["components"]
+    features = chain_features(train, labels)
+    assert features["components"](train).shape == (60, 5)
+    assert torch.equal(features["classes"](train).sum(1), torch.ones(60, dtype=torch.int64))
+    assert bool((features["classes"](train)[labels == 1, 1] == 1).all())

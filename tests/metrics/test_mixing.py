@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -43,8 +44,8 @@ def chains(a: float = 0.5, burn_in: int = 40, thinning: int = 4, starts=("noise"
     steps = burn_in + ROUNDS * thinning
     runs = {start: autoregression(a, firsts[start], steps, seed + i) for i, start in enumerate(starts)}
     samples = {start: states[burn_in + thinning - 1 :: thinning] for start, states in runs.items()}
-    trace = torch.cat([states[burn_in:, :50] for states in runs.values()], 1)
-    return Chains(samples, trace, origins, burn_in, thinning, 1)
+    times = {"components": (1 + a) / (1 - a), "classes": 1.0}
+    return Chains(samples, origins, burn_in, thinning, times)
 
 
 def measure(of: Chains, labels: Labels | None = None, **settings):
@@ -62,9 +63,9 @@ def test_chains_that_mix_are_found_to_mix():
     found = measure(chains())
     assert found.findings == ()
     numbers = values(found)
-    # components of a linear chain have its time, (1 + a) / (1 - a) = 3
-    assert numbers["autocorrelation_time"] == pytest.approx(3, rel=0.3)
-    assert numbers["effective_sample_size"] == pytest.approx(2000, rel=0.01)
+    assert numbers["autocorrelation_time"] == numbers["autocorrelation_time_of_components"] == 3
+    assert numbers["autocorrelation_time_of_classes"] == 1
+    assert numbers["effective_sample_size"] == 2000
     assert numbers["split_r_hat"] == pytest.approx(1, abs=0.03)
     assert numbers["start_distance_ratio"] == pytest.approx(1, abs=0.02)
     assert numbers["own_start_share"] < 0.01
@@ -74,12 +75,12 @@ def test_chains_that_mix_are_found_to_mix():
 def test_a_burn_in_that_is_too_short_is_told():
     (finding,) = measure(chains(burn_in=20)).findings
     assert (finding.code, finding.severity, finding.about) == ("chains-not-mixed", "warning", "samples")
-    assert "the burn-in of 20 steps is less than 10 autocorrelation times of" in finding.text
+    assert "the burn-in of 20 steps is less than 10 autocorrelation times of 3" in finding.text
 
 
 def test_few_effective_samples_are_told():
     numbers = values(found := measure(chains(a=0.9, burn_in=400, thinning=1)))
-    assert numbers["effective_sample_size"] == pytest.approx(2000 / numbers["autocorrelation_time"])
+    assert numbers["effective_sample_size"] == pytest.approx(2000 / 19)
     assert "effective samples are fewer than 1000" in found.findings[0].text
 
 
@@ -132,11 +133,9 @@ def test_one_start_at_training_images_is_marked():
 
 
 def test_without_labels_nothing_is_said_of_classes():
-    assert not [name for name in measure(chains()).values if "class" in name]
-    named = [name for name in measure(chains(), Labels(**LABELS)).values if "class" in name]
-    assert sorted(named) == [
-        *("class_autocorrelation_time", "class_distance", "class_memory", "classifier_accuracy"),
-    ]
+    assert not [name for name in measure(chains()).values if "class" in name and "time" not in name]
+    named = [name for name in measure(chains(), Labels(**LABELS)).values if "class" in name and "time" not in name]
+    assert sorted(named) == ["class_distance", "class_memory", "classifier_accuracy"]
 
 
 def test_uneven_classes_and_faint_samples_are_noted():
@@ -144,11 +143,11 @@ def test_uneven_classes_and_faint_samples_are_noted():
     bright = {start: samples.clone() for start, samples in of.samples.items()}
     for samples in bright.values():
         samples[:, :, 0, 0] = 0.9  # all of one class
-    uneven = measure(Chains(bright, of.trace, of.origins, of.burn_in, of.thinning, 1), Labels(**LABELS))
+    uneven = measure(msgspec.structs.replace(of, samples=bright), Labels(**LABELS))
     assert values(uneven)["class_distance"] == pytest.approx(0.5, abs=0.12)
     assert "classes-uneven" in [finding.code for finding in uneven.findings]
     faint = {start: samples * 0.1 for start, samples in of.samples.items()}
-    found = measure(Chains(faint, of.trace, of.origins, of.burn_in, of.thinning, 1))
+    found = measure(msgspec.structs.replace(of, samples=faint))
     assert values(found)["faint_share"] == 1
     assert "samples-faint" in [finding.code for finding in found.findings]
 
