@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     )
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
+    from ganbench.reports.formats import with_error
     from ganbench.reports.results import stored_protocols, stored_records, table, write_reports
-    from ganbench.reports.table1 import render_table, with_error
+    from ganbench.reports.table1 import render_table
     from ganbench.runtime.seeding import derive_seed, torch_generator
 
 __version__ = "0.1.0"
@@ -76,7 +77,7 @@ _HOME = {
     "stored_records": "reports.results",
     "table": "reports.results",
     "torch_generator": "runtime.seeding",
-    "with_error": "reports.table1",
+    "with_error": "reports.formats",
     "write_reports": "reports.results",
 }
 

@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=BANDWIDTHS,
         help="the Parzen estimate at the optimum of which search (default: the refined one, where there is one)",
     )
+    parser.add_argument(
+        "--published", action="store_true", help="also values that later papers printed, as rows of their own"
+    )
     parser.add_argument("--every-value", action="store_true", help="all quantities of each metric, not the first only")
 
 
@@ -43,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
             metrics=arguments.metrics,
             bandwidth=arguments.bandwidth,
             every_value=arguments.every_value,
+            published=arguments.published,
         )
         if position:
             print()

@@ -238,8 +238,8 @@ def bandwidth_error(selection: BandwidthSelection) -> float:
         error^2 = mean_b (L(s_b) - L(s))^2
 
     L is flat at its optimum, so the error is small unless validation examples are few. The choice is among the grid of
-    the selection. The resamples are the same every time, so that the error is a function of the data alone. Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993),
-    https://doi.org/10.1201/9780429246593.
+    the selection. The resamples are the same every time, so that the error is a function of the data alone. Source:
+    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), https://doi.org/10.1201/9780429246593.
 
     Returns:
         The error in nats; NaN where nothing was chosen: for a single bandwidth or a single example.
@@ -294,9 +294,7 @@ def _values(sums: GroupSums, which: int, selection: BandwidthSelection) -> dict[
         return Value(summary.mean, "nats", error if known else None, across if known else "", examples)
 
     return {
-        "mean_log_likelihood": mean(
-            summary.standard_error, "examples", tuple(np.round(per_example, 6).tolist())
-        ),
+        "mean_log_likelihood": mean(summary.standard_error, "examples", tuple(np.round(per_example, 6).tolist())),
         "bandwidth": Value(selection.bandwidth),
         "valid_mean_log_likelihood": Value(max(selection.mean_log_likelihoods), "nats"),
         "mean_log_likelihood_across_samples": mean(sums.error(which), "samples"),

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from ganbench.choices import protocol_names
-from ganbench.protocols.protocol import DatasetPlan, Protocol, Published, load_protocol
+from ganbench.protocols.protocol import DatasetPlan, Protocol, load_protocol
+from ganbench.protocols.published import Judgement, Published, published_elsewhere
 
-__all__ = ["DatasetPlan", "Protocol", "Published", "load_protocol", "protocol_names"]
+__all__ = [
+    "DatasetPlan",
+    "Judgement",
+    "Protocol",
+    "Published",
+    "load_protocol",
+    "protocol_names",
+    "published_elsewhere",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,9 +11,10 @@ from msgspec import Meta
 
 from ganbench.choices import protocol_names
 from ganbench.errors import DataError, UnknownNameError
+from ganbench.protocols.published import Judgement, Published
 from ganbench.schema import convert
 
-__all__ = ["Across", "DatasetPlan", "Protocol", "Published", "load_protocol"]
+__all__ = ["Across", "DatasetPlan", "Protocol", "load_protocol"]
 
 Across = Literal["examples", "folds"]
 
@@ -58,20 +58,6 @@ class DatasetPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     note: str = ""
 
 
-class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A value that somebody else printed, in nats, and where."""
-
-    model: str
-    dataset: str
-    mean: float
-    standard_error: float
-    source: str
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.mean) and math.isfinite(self.standard_error)):
-            raise ValueError(f"a published mean and its error are finite; got {self.mean} and {self.standard_error}")
-
-
 class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An evaluation procedure.
 
@@ -85,6 +71,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         table: Names of the metrics that the table shows; all of them unless said.
         titles: Row titles by model name.
         published: Published values of the Parzen log-likelihood.
+        judgement: How measured values are held against them.
         threads: Threads of a cell on the CPU, which decide the last bits of its numbers; 0 for all of the machine. With
             one, as many cells run side by side as there are cores: right for models so small that two cores on one
             matrix product cost more than they save.
@@ -100,6 +87,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     table: tuple[str, ...] = ()
     titles: dict[str, str] = {}
     published: tuple[Published, ...] = ()
+    judgement: Judgement = Judgement()
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     seconds_per_cell: dict[str, dict[str, Seconds]] = {}
 

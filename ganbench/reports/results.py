@@ -14,13 +14,16 @@ from ganbench.experiment.plan import Cell
 from ganbench.experiment.run import Run
 from ganbench.files import file_name, write_atomically
 from ganbench.protocols import Protocol, load_protocol, protocol_names
-from ganbench.records.frame import is_shown, score_frame
+from ganbench.records.frame import is_shown, score_rows
 from ganbench.records.record import Record
+from ganbench.records.row import to_frame
 from ganbench.records.store import Store
 from ganbench.registry.metrics import find_metric
 from ganbench.registry.specs import format_spec, parse_spec
+from ganbench.reports.formats import suffix
 from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
-from ganbench.reports.table1 import render_table, suffix
+from ganbench.reports.table1 import render_table
+from ganbench.reports.verdicts import judged, printed_by_others
 
 if TYPE_CHECKING:
     import pandas
@@ -39,10 +42,12 @@ def table(
     metrics: Sequence[str] = (),
     bandwidth: Bandwidth | None = None,
     every_value: bool = False,
+    published: bool = False,
 ) -> pandas.DataFrame:
     """The scores of a run, of records, or of a results folder: one row per data set, model, metric and kind of error.
 
-    The first columns are those of the command line's CSV; see `ganbench.records.frame`.
+    Where the protocol has published values each of them has a verdict, also those that have not been run. The first
+    columns are those of the command line's CSV; see `ganbench.records.row.Row`.
 
     Args:
         source: What to tabulate.
@@ -52,6 +57,7 @@ def table(
         metrics: Metrics besides those of the protocol's table, by spec, class or object.
         bandwidth: "grid" or "refined": at the optimum of which search.
         every_value: All quantities of each metric.
+        published: Also values that later papers printed, as rows of their own.
 
     Raises:
         StoreError: There are no such records, or they are not comparable.
@@ -71,15 +77,23 @@ def table(
     if records and not any(is_shown(record, models, datasets) for record in records):
         there = sorted({f"{record.model.spec} on {record.dataset.name}" for record in records})
         raise StoreError(f"There are no such records; there are: {', '.join(there)}.")
-    return score_frame(
+    chosen = protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol))
+    rows = score_rows(
         records,
-        protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol)),
+        chosen,
         models=models,
         datasets=datasets,
         metrics=_metrics_in_records(metrics, records, must_be_there=not isinstance(source, Run)),
         bandwidth=bandwidth,
         every_value=every_value,
     )
+    asked = models or (_names_asked(source.plan.request.models) if isinstance(source, Run) else [])
+    rows = judged(rows, records, chosen, models=asked, datasets=datasets)
+    return to_frame([*rows, *(printed_by_others(rows) if published else [])])
+
+
+def _names_asked(models: Sequence[Any]) -> list[str]:
+    return [model for model in models if isinstance(model, str)]
 
 
 def _models_in_records(models: Sequence[str]) -> list[str]:

@@ -1,1 +1,1 @@
-"""Whether the ± shown for trainings covers a new training as often as it says: many trainings, held against each other."""
+"""Whether the range that tables show for a new training covers as often as it says: many trainings, counted."""

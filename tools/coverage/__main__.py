@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import math
+import sys
 
 import numpy as np
 
@@ -42,13 +43,17 @@ def main() -> None:
     )
     scores = [record.score("parzen") for record in run.records]
     values = np.array([score.values[score.headline].value for score in scores if score])
-    print(f"{len(values)} trainings of {arguments.model}: {values.mean():.2f}, deviation {values.std(ddof=1):.2f} nats")
+    sys.stdout.write(
+        f"{len(values)} trainings of {arguments.model}: {values.mean():.2f}, deviation {values.std(ddof=1):.2f} nats\n"
+    )
     generator = np.random.default_rng(0)
     for level in (0.6827, 0.95):
         error = math.sqrt(level * (1 - level) / len(values))
         for k in (2, 3, 5):
             share = coverage(values, k, level, generator)
-            print(f"  {k} trainings, level {level:.3f}: covers {share:.3f} (± {error:.3f} if values were independent)")
+            sys.stdout.write(
+                f"  {k} trainings, level {level:.3f}: covers {share:.3f} (± {error:.3f} if values were independent)\n"
+            )
 
 
 if __name__ == "__main__":
