@@ -1,4 +1,4 @@
-"""Print Table 1 from stored records.
+"""Print Table 1, or Table 2, from stored records.
 
 Reads the records of a protocol in the results folder and computes nothing. Without --protocol all protocols that have
 records there are printed.
@@ -16,6 +16,13 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument(
+        "--table",
+        type=int,
+        default=1,
+        choices=(1, 2),
+        help="1: scores beside published values; 2: what is hard about each model, and what it takes",
+    )
     options.add_protocol(parser, None, "all that have records")
     options.add_results(parser)
     parser.add_argument("--models", nargs="+", default=[], metavar="SPEC", help="only these models")
@@ -38,6 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
     import ganbench
 
     for position, protocol in enumerate(ganbench.stored_protocols(arguments.results, arguments.protocol)):
+        if position:
+            print()
+        if arguments.table == 2:
+            compared = ganbench.table2(
+                arguments.results, protocol, models=arguments.models, datasets=arguments.datasets
+            )
+            print(ganbench.render_table2(compared, protocol, arguments.format), end="")
+            continue
         frame = ganbench.table(
             arguments.results,
             protocol,
@@ -48,7 +63,5 @@ def run(arguments: argparse.Namespace) -> int:
             every_value=arguments.every_value,
             published=arguments.published,
         )
-        if position:
-            print()
         print(ganbench.render_table(frame, protocol, arguments.format), end="")
     return 0

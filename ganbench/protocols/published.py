@@ -86,5 +86,5 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def published_elsewhere() -> tuple[Published, ...]:
     """The Parzen log-likelihoods of later papers, and of others that ran these models again."""
-    text = (Path(__file__).parent / "published" / "parzen.toml").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "literature" / "parzen.toml").read_text(encoding="utf-8")
     return convert(tomllib.loads(text), _File).published
