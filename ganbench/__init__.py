@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
     from ganbench.reports.figures import WrittenFigure, write_figures
-    from ganbench.reports.results import stored_protocols, stored_records, table, write_reports
-    from ganbench.reports.table1 import render_table, with_error
+    from ganbench.reports.formats import with_error
+    from ganbench.reports.results import stored_protocols, stored_records, table, table2, write_reports
+    from ganbench.reports.table1 import render_table
+    from ganbench.reports.table2 import render_table2
     from ganbench.runtime.seeding import derive_seed, torch_generator
 
 __version__ = "0.1.0"
@@ -73,12 +75,14 @@ _HOME = {
     "load_dataset": "datasets",
     "load_protocol": "protocols",
     "render_table": "reports.table1",
+    "render_table2": "reports.table2",
     "run": "experiment.run",
     "stored_protocols": "reports.results",
     "stored_records": "reports.results",
     "table": "reports.results",
+    "table2": "reports.results",
     "torch_generator": "runtime.seeding",
-    "with_error": "reports.table1",
+    "with_error": "reports.formats",
     "write_figures": "reports.figures",
     "write_reports": "reports.results",
 }
@@ -114,10 +118,12 @@ __all__ = [
     "load_dataset",
     "load_protocol",
     "render_table",
+    "render_table2",
     "run",
     "stored_protocols",
     "stored_records",
     "table",
+    "table2",
     "torch_generator",
     "with_error",
     "write_figures",

@@ -39,6 +39,9 @@ Presets (hyper-parameters for one data set, as data) are TOML files `presets/<mo
 package, `<model>` being the name of the entry point, or `presets/<ClassName>/<dataset>.toml` beside a model that is a
 single file. The preset named like the data set is the default.
 
+What is hard about its kind of model a package may say in words, in a card `cards/<model>.toml` beside the presets, with
+the keys of `ganbench.registry.cards.Card`: Table 2 shows them beside what was measured.
+
 Results are kept as long as the source that they come from stays the same: the model's module and what it imports from
 its own package or folder. Other files that a model reads it declares by a literal list of paths, relative to the folder
 of its source, in the class body or at the top of the module, which is read without being imported::

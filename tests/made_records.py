@@ -23,7 +23,7 @@ def make_protocol(*across: str, **changes: Any) -> Protocol:
         "datasets": (DatasetPlan("d", title="D", standard_error_across=across or ("examples", "folds")),),
         "models": ("m",),
         "metrics": ("parzen",),
-        "published": (Published("m", "d", 7, 0.5, "somewhere"),),
+        "published": (Published("m", "d", 7, "somewhere", 0.5),),
     }
     return Protocol(**fields | changes)
 

@@ -16,7 +16,7 @@ from ganbench.experiment.plan import Request, make_plan
 from ganbench.protocols import load_protocol
 from ganbench.records.store import Store
 from ganbench.registry.metrics import find_metric
-from ganbench.reports.table1 import suffix
+from ganbench.reports.formats import suffix
 
 RESULTS = Path(__file__).parents[1] / "results"
 FOLDERS = {"float32": RESULTS, "precision": RESULTS / "precision"}

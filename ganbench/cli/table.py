@@ -1,4 +1,4 @@
-"""Print Table 1 from stored records.
+"""Print Table 1, or Table 2, from stored records.
 
 Reads the records of a protocol in the results folder and computes nothing. Without --protocol all protocols that have
 records there are printed.
@@ -16,6 +16,13 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.add_argument(
+        "--table",
+        type=int,
+        default=1,
+        choices=(1, 2),
+        help="1: scores beside published values; 2: what is hard about each model, and what it takes",
+    )
     options.add_protocol(parser, None, "all that have records")
     options.add_results(parser)
     parser.add_argument("--models", nargs="+", default=[], metavar="SPEC", help="only these models")
@@ -27,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=BANDWIDTHS,
         help="the Parzen estimate at the optimum of which search (default: the refined one, where there is one)",
     )
+    parser.add_argument(
+        "--published", action="store_true", help="also values that later papers printed, as rows of their own"
+    )
     parser.add_argument("--every-value", action="store_true", help="all quantities of each metric, not the first only")
 
 
@@ -35,6 +45,14 @@ def run(arguments: argparse.Namespace) -> int:
     import ganbench
 
     for position, protocol in enumerate(ganbench.stored_protocols(arguments.results, arguments.protocol)):
+        if position:
+            print()
+        if arguments.table == 2:
+            compared = ganbench.table2(
+                arguments.results, protocol, models=arguments.models, datasets=arguments.datasets
+            )
+            print(ganbench.render_table2(compared, protocol, arguments.format), end="")
+            continue
         frame = ganbench.table(
             arguments.results,
             protocol,
@@ -43,8 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
             metrics=arguments.metrics,
             bandwidth=arguments.bandwidth,
             every_value=arguments.every_value,
+            published=arguments.published,
         )
-        if position:
-            print()
         print(ganbench.render_table(frame, protocol, arguments.format), end="")
     return 0

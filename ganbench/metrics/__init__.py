@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ganbench.metrics._kernels.parzen import effective_kernels, parzen_log_density
     from ganbench.metrics.metric import Curve, Finding, Labels, Metric, MetricResult, Value
     from ganbench.metrics.parzen import PAPER_GRID, BandwidthSelection, refine_bandwidth, select_bandwidth
-    from ganbench.metrics.standard_error import MeanWithError, mean_with_error
+    from ganbench.metrics.standard_error import MeanWithError, jackknife_error, mean_with_error, prediction_error
 
 _HOME = {
     "PAPER_GRID": "parzen",
@@ -28,9 +28,11 @@ _HOME = {
     "MetricResult": "metric",
     "Value": "metric",
     "effective_kernels": "_kernels.parzen",
+    "jackknife_error": "standard_error",
     "mean_with_error": "standard_error",
     "nearest_neighbors": "_kernels.neighbors",
     "parzen_log_density": "_kernels.parzen",
+    "prediction_error": "standard_error",
     "refine_bandwidth": "parzen",
     "select_bandwidth": "parzen",
 }
@@ -47,9 +49,11 @@ __all__ = [
     "MetricResult",
     "Value",
     "effective_kernels",
+    "jackknife_error",
     "mean_with_error",
     "nearest_neighbors",
     "parzen_log_density",
+    "prediction_error",
     "refine_bandwidth",
     "select_bandwidth",
 ]

@@ -6,6 +6,9 @@ with the samples of a model as centres mu_j. Sources: Breuleux, Bengio and Vince
 samples from an RBM-derived process" (2011), https://doi.org/10.1162/NECO_a_00158; Goodfellow et al., "Generative
 Adversarial Nets" (2014), section 5, https://arxiv.org/abs/1406.2661.
 
+Its error has parts of its own beside the one across test examples: other samples of the model, and another bandwidth
+that other validation examples would have chosen. Both are measured here; another training is not the metric's to see.
+
 The estimate is a biased ruler (Theis, van den Oord and Bethge, "A note on the evaluation of generative models", 2016,
 https://arxiv.org/abs/1511.01844): in high dimension it is close to a nearest-neighbour distance, grows with the number
 of samples, and prefers k-means centroids to real data.
@@ -13,16 +16,17 @@ of samples, and prefers k-means centroids to real data.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Curve, Finding, MetricResult, Value
-from ganbench.metrics.standard_error import mean_with_error
+from ganbench.metrics.standard_error import jackknife_error, mean_with_error
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +40,8 @@ PAPER_GRID: tuple[float, ...] = tuple(0.1 * 10.0 ** (i / 9) for i in range(10))
 
 _EXAMPLES_FOR_KERNELS = 1000  # test examples of which the effective kernels are counted
 _FEW_KERNELS = 2.0
+_RESAMPLES = 400  # of validation examples: they tell a standard deviation to 4 %
+_FRACTIONS = (8, 4, 2, 1)  # an eighth of the samples, a quarter, ...
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,14 @@ class BandwidthSelection:
         grid: All bandwidths that were tried, ascending.
         mean_log_likelihoods: Their mean log-likelihoods per validation example, in nats.
         at_edge: The choice is the smallest or the largest of the grid, so the optimum may lie outside.
+        log_likelihoods: float64 `[bandwidths, n]`, those of every validation example.
     """
 
     bandwidth: float
     grid: tuple[float, ...]
     mean_log_likelihoods: tuple[float, ...]
     at_edge: bool
+    log_likelihoods: torch.Tensor = field(repr=False, compare=False)
 
     def __float__(self) -> float:
         """The chosen bandwidth."""
@@ -76,13 +84,15 @@ def select_bandwidth(
     from ganbench.metrics._kernels.parzen import parzen_log_density
 
     candidates = sorted({float(s) for s in grid})
-    means = parzen_log_density(valid, centres, candidates, **memory).mean(1)
+    log_likelihoods = parzen_log_density(valid, centres, candidates, **memory)
+    means = log_likelihoods.mean(1)
     best = int(means.argmax())
     return BandwidthSelection(
         bandwidth=candidates[best],
         grid=tuple(candidates),
         mean_log_likelihoods=tuple(means.tolist()),
         at_edge=best in (0, len(candidates) - 1),
+        log_likelihoods=log_likelihoods,
     )
 
 
@@ -97,8 +107,7 @@ def refine_bandwidth(
     low, high = coarse.grid[max(position - 1, 0)], coarse.grid[min(position + 1, len(coarse.grid) - 1)]
     grid = {*np.geomspace(low, high, steps + 1).tolist(), coarse.bandwidth}
     fine = select_bandwidth(valid, centres, sorted(grid), **memory)
-    at_edge = fine.bandwidth in (coarse.grid[0], coarse.grid[-1])
-    return BandwidthSelection(fine.bandwidth, fine.grid, fine.mean_log_likelihoods, at_edge)
+    return dataclasses.replace(fine, at_edge=fine.bandwidth in (coarse.grid[0], coarse.grid[-1]))
 
 
 class Parzen:
@@ -112,13 +121,16 @@ class Parzen:
         grid: The coarse bandwidths: a list, or {start, stop, count} for even spacing in the logarithm.
         refinement_steps: Steps of the second search; 0 leaves it out.
         validation_limit: How many of the first validation examples choose the bandwidth; 0 for all.
+        groups: Into how many groups the samples are dealt in turn for the error across samples. Samples that depend on
+            each other, as of one chain, should fall into one: of chains that are stored round by round they do where
+            the number of chains is a multiple of the groups.
 
     Raises:
         ValueError: A setting outside its range.
     """
 
     name = "parzen"
-    version = 1
+    version = 2  # 2: errors across samples and validation examples, the curve over the number of samples
     direction = "higher"
     needs = ("valid", "test")
 
@@ -128,15 +140,17 @@ class Parzen:
         grid: Sequence[float] | Mapping[str, float] = PAPER_GRID,
         refinement_steps: int = 16,
         validation_limit: int = 0,
+        groups: int = 40,
     ) -> None:
         check_integer("refinement_steps", refinement_steps, least=0, most=1000)
         check_integer("validation_limit", validation_limit, least=0)
+        check_integer("groups", groups, least=2, most=1000)
         if refinement_steps == 1:
             raise ValueError(
                 "refinement_steps is 1; accepted: 0 for no second search, or a whole number of at least 2."
             )
         self.grid = expand_grid(grid)
-        self.refinement_steps, self.validation_limit = refinement_steps, validation_limit
+        self.refinement_steps, self.validation_limit, self.groups = refinement_steps, validation_limit, groups
 
     def valid_mean_log_likelihood(self, *, generated: torch.Tensor, valid: torch.Tensor) -> float:
         """The validation data's mean log-likelihood at the bandwidth that they choose, in nats."""
@@ -149,25 +163,106 @@ class Parzen:
     def measure(self, *, generated: torch.Tensor, valid: torch.Tensor, test: torch.Tensor) -> MetricResult:
         """Values `mean_log_likelihood` (nats, across examples), `bandwidth`, `valid_mean_log_likelihood`, ...
 
-        The curve "bandwidth" is the validation data's mean log-likelihood against the bandwidth.
+        `mean_log_likelihood_across_samples` and `mean_log_likelihood_across_validation` are the same number with the
+        other parts of its error. The curve "bandwidth" is the validation data's mean log-likelihood against the
+        bandwidth, the curve "samples" the test data's against the number of samples, each number's among the next's.
         """
+        from ganbench.metrics._kernels.parzen import effective_kernels
+
         validation = valid[: self.validation_limit or len(valid)]
         coarse = select_bandwidth(validation, generated, self.grid)
-        selections = {"grid_": coarse}
+        selections = {"": coarse}
         if self.refinement_steps:
             fine = refine_bandwidth(validation, generated, coarse, steps=self.refinement_steps)
-            selections = {"": fine, **selections}
-        else:
-            selections = {"": coarse}
+            selections = {"": fine, "grid_": coarse}
         values: dict[str, Value] = {}
         curves: dict[str, Curve] = {}
-        for prefix, selection in selections.items():
-            values |= {prefix + name: value for name, value in _values(test, generated, selection).items()}
+        sums = GroupSums.of(test, generated, [s.bandwidth for s in selections.values()], self.groups)
+        for which, (prefix, selection) in enumerate(selections.items()):
+            found = _values(sums, which, selection)
+            kernels = effective_kernels(test[:_EXAMPLES_FOR_KERNELS], generated, selection.bandwidth)
+            found["effective_kernels"] = Value(float(kernels.median()))
+            values |= {prefix + name: value for name, value in found.items()}
             curves[f"{prefix}bandwidth"] = Curve(
                 "bandwidth", "valid_mean_log_likelihood", selection.grid, selection.mean_log_likelihoods
             )
-        chosen = selections[""]
-        return MetricResult(values, curves, _findings(chosen, coarse, values["effective_kernels"].value))
+            curves[f"{prefix}samples"] = Curve("n_samples", "mean_log_likelihood", *sums.growth(which))
+        return MetricResult(values, curves, _findings(selections[""], coarse, values["effective_kernels"].value))
+
+
+@dataclass(frozen=True)
+class GroupSums:
+    """Kernel sums of test examples over groups of the samples, from one pass over all pairs.
+
+    Attributes:
+        sizes: Samples of each of the g groups.
+        before: float64 `[g, bandwidths, n]`, the log of the kernel sums over the first 1, 2, ..., g groups.
+        after: The same over the last g, ..., 2, 1 groups.
+    """
+
+    sizes: tuple[int, ...]
+    before: torch.Tensor
+    after: torch.Tensor
+
+    @classmethod
+    def of(cls, test: Points, samples: Points, bandwidths: Sequence[float], groups: int) -> GroupSums:
+        """Deal the samples into groups in turn, and sum their kernels."""
+        import torch
+
+        from ganbench.metrics._kernels.parzen import parzen_log_density
+
+        parts = [samples[first::groups] for first in range(min(groups, len(samples)))]
+        sums = torch.stack([parzen_log_density(test, part, bandwidths) + math.log(len(part)) for part in parts])
+        after = sums.flip(0).logcumsumexp(0).flip(0)
+        return cls(tuple(map(len, parts)), sums.logcumsumexp(0), after)
+
+    def log_likelihoods(self, which: int) -> np.ndarray:
+        """Of every test example, `[n]`, by all samples, at one of the bandwidths."""
+        result: np.ndarray = (self.before[-1, which] - math.log(sum(self.sizes))).cpu().numpy()
+        return result
+
+    def error(self, which: int) -> float:
+        """The standard error of their mean across samples, by the jackknife; NaN for a single sample."""
+        import torch
+
+        without = torch.logaddexp(self.before[:-2, which], self.after[2:, which])  # all but the first and the last
+        sums = torch.cat((self.after[1:2, which], without, self.before[-2:-1, which])).mean(1).cpu().numpy()
+        return jackknife_error(sums - np.log(sum(self.sizes) - np.array(self.sizes[: len(sums)])))
+
+    def growth(self, which: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Numbers of samples, and the mean log-likelihood by as many: of nested sets of whole groups."""
+        counts = sorted({max(1, len(self.sizes) // fraction) for fraction in _FRACTIONS})
+        numbers = [sum(self.sizes[:count]) for count in counts]
+        means = self.before[:, which].mean(1).tolist()
+        return tuple(numbers), tuple(means[c - 1] - math.log(n) for c, n in zip(counts, numbers, strict=True))
+
+
+def bandwidth_error(selection: BandwidthSelection) -> float:
+    """What the choice of the bandwidth adds to the error of the mean log-likelihood, by the bootstrap.
+
+    Other validation examples would have chosen another bandwidth. With L(s) the mean log-likelihood on the validation
+    examples at hand, s their choice and s_b those of resamples of them,
+
+        error^2 = mean_b (L(s_b) - L(s))^2
+
+    L is flat at its optimum, so the error is small unless validation examples are few. The choice is among the grid of
+    the selection. The resamples are the same every time, so that the error is a function of the data alone. Source:
+    Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), https://doi.org/10.1201/9780429246593.
+
+    Returns:
+        The error in nats; NaN where nothing was chosen: for a single bandwidth or a single example.
+    """
+    import torch
+
+    curves = selection.log_likelihoods.cpu()
+    n = curves.shape[1]
+    if min(curves.shape) < 2:
+        return math.nan
+    fixed = torch.Generator().manual_seed(0)  # as the nodes of a quadrature are: nothing is left to chance
+    drawn = torch.stack([torch.randint(n, (n,), generator=fixed).bincount(minlength=n) for _ in range(_RESAMPLES)])
+    chosen = (drawn.double() @ curves.T).argmax(1)
+    means = curves.mean(1)
+    return float((means.max() - means[chosen]).square().mean().sqrt())
 
 
 def expand_grid(grid: Any) -> tuple[float, ...]:
@@ -198,24 +293,20 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _values(test: torch.Tensor, centres: torch.Tensor, selection: BandwidthSelection) -> dict[str, Value]:
-    from ganbench.metrics._kernels.parzen import effective_kernels, parzen_log_density
-
-    per_example = parzen_log_density(test, centres, selection.bandwidth).cpu().numpy()
+def _values(sums: GroupSums, which: int, selection: BandwidthSelection) -> dict[str, Value]:
+    per_example = sums.log_likelihoods(which)
     summary = mean_with_error(per_example, across="examples")
-    alone = math.isnan(summary.standard_error)
-    kernels = effective_kernels(test[:_EXAMPLES_FOR_KERNELS], centres, selection.bandwidth)
+
+    def mean(error: float, across: str, examples: tuple[float, ...] = ()) -> Value:
+        known = not math.isnan(error)
+        return Value(summary.mean, "nats", error if known else None, across if known else "", examples)
+
     return {
-        "mean_log_likelihood": Value(
-            summary.mean,
-            "nats",
-            None if alone else summary.standard_error,
-            "" if alone else "examples",
-            tuple(np.round(per_example, 6).tolist()),
-        ),
+        "mean_log_likelihood": mean(summary.standard_error, "examples", tuple(np.round(per_example, 6).tolist())),
         "bandwidth": Value(selection.bandwidth),
         "valid_mean_log_likelihood": Value(max(selection.mean_log_likelihoods), "nats"),
-        "effective_kernels": Value(float(kernels.median())),
+        "mean_log_likelihood_across_samples": mean(sums.error(which), "samples"),
+        "mean_log_likelihood_across_validation": mean(bandwidth_error(selection), "validation examples"),
     }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ganbench.errors import UsageError
 
-__all__ = ["MeanWithError", "mean_with_error"]
+__all__ = ["MeanWithError", "jackknife_error", "mean_with_error", "prediction_error"]
 
 
 @dataclass(frozen=True)
@@ -59,3 +59,45 @@ def mean_with_error(values: np.ndarray, *, across: str) -> MeanWithError:
     unbiased = deviation / math.sqrt(n - 1) if n > 1 else math.nan
     biased = deviation / math.sqrt(n) if n > 1 else math.nan
     return MeanWithError(float(values.mean()), biased, unbiased, across, n)
+
+
+def jackknife_error(without: np.ndarray) -> float:
+    """Standard error of an estimate from its values without one group of the data after the other.
+
+        se^2 = (g - 1) / g sum_j (t_j - mean t)^2
+
+    with t_j the estimate from all data but those of group j, of g groups about equally large and independent of each
+    other. Source: Efron and Stein, "The Jackknife Estimate of Variance" (1981), https://doi.org/10.1214/aos/1176345462.
+
+    Args:
+        without: `[g]`, the t_j.
+
+    Returns:
+        The error; NaN for a single group.
+    """
+    g = len(without)
+    return math.sqrt((g - 1) * float(np.var(without))) if g > 1 else math.nan
+
+
+def prediction_error(values: np.ndarray, *, level: float) -> float:
+    """Half the width of an interval around the mean of k values in which the next one falls with probability `level`.
+
+        t s sqrt(1 + 1 / k)
+
+    with s their standard deviation (k - 1 in the variance) and t the quantile of Student's distribution with k - 1
+    degrees of freedom at (1 + level) / 2. Exact for independent normal values. It says where another training will
+    end, which the standard error of the mean does not. Source: Hahn and Meeker, "Statistical Intervals" (1991),
+    section 4.7, https://doi.org/10.1002/9780470316771.
+
+    Returns:
+        The half width, in the unit of the values; NaN for a single value.
+
+    >>> round(prediction_error(np.array([1.0, 2.0, 3.0]), level=0.95), 3)
+    4.968
+    """
+    from scipy.special import stdtrit
+
+    k = len(values)
+    if k < 2:
+        return math.nan
+    return float(stdtrit(k - 1, (1 + level) / 2) * np.std(values, ddof=1) * math.sqrt(1 + 1 / k))

@@ -6,78 +6,32 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ganbench.choices import Bandwidth
 from ganbench.errors import StoreError, UsageError
-from ganbench.metrics.metric import Finding, Value
-from ganbench.metrics.standard_error import MeanWithError, mean_with_error
-from ganbench.protocols import DatasetPlan, Protocol
+from ganbench.metrics.metric import Finding
+from ganbench.protocols import DatasetPlan, Protocol, Published
 from ganbench.records.record import Record, Score
+from ganbench.records.row import Row, to_frame
+from ganbench.records.summary import error_part, spread, summarize
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["COLUMNS", "Row", "is_shown", "score_frame"]
+__all__ = ["PARZEN", "PARZEN_QUANTITIES", "is_shown", "published_fields", "score_frame", "score_rows"]
 
-_PARZEN, _LIKELIHOOD, _GRID = "parzen", "mean_log_likelihood", "grid_"
-
-
-class Row(NamedTuple):
-    """One row of the frame.
-
-    Attributes:
-        protocol: Name of the protocol.
-        dataset: Name of the data set; for own data with the mark of their content.
-        model: Spec of the model; with a mark where several share it.
-        metric: Name of the metric, with settings where it was computed with several.
-        quantity: Which of the metric's values; empty where no record has any.
-        value: The value, a mean over the cells of the row.
-        unit: Its unit.
-        standard_error: Of the value.
-        standard_error_across: "examples", "folds", "seeds", what the metric says, or empty without an error.
-        n_test: Number of test examples, where the value is a mean over them.
-        n_samples: Number of samples.
-        seeds: From how many seeds.
-        published_mean: What somebody else printed, in nats.
-        published_standard_error: Its error.
-        status: "done", "failed", or "partial: ...".
-        standard_error_unbiased: With n - 1 in the variance.
-        findings: What limits the trust in the value.
-        settings: Of the metric, as JSON.
-        mixed: In what the cells of the row differ that may change their numbers.
-        reason: Why the row is not "done".
-    """
-
-    protocol: str
-    dataset: str
-    model: str
-    metric: str
-    quantity: str
-    value: float = math.nan
-    unit: str = ""
-    standard_error: float = math.nan
-    standard_error_across: str = ""
-    n_test: int | None = None
-    n_samples: int | None = None
-    seeds: int = 1
-    published_mean: float = math.nan
-    published_standard_error: float = math.nan
-    status: str = "done"
-    standard_error_unbiased: float = math.nan
-    findings: tuple[Finding, ...] = ()
-    settings: str = "{}"
-    mixed: tuple[str, ...] = ()
-    reason: str = ""
+PARZEN, _LIKELIHOOD, _GRID = "parzen", "mean_log_likelihood", "grid_"
+PARZEN_QUANTITIES = (_LIKELIHOOD, _GRID + _LIKELIHOOD)
+"""Published values are of this metric, and stand beside these of its quantities."""
 
 
-COLUMNS = Row._fields[: Row._fields.index("status") + 1]
-"""The columns of the CSV; the others stand beside them in the frame."""
+def score_frame(records: Iterable[Record], protocol: Protocol, **view: Any) -> pandas.DataFrame:
+    """`score_rows` as a pandas frame; the columns are those of `Row`."""
+    return to_frame(score_rows(records, protocol, **view))
 
 
-def score_frame(
+def score_rows(
     records: Iterable[Record],
     protocol: Protocol,
     *,
@@ -86,14 +40,15 @@ def score_frame(
     metrics: Sequence[str] = (),
     bandwidth: Bandwidth | None = None,
     every_value: bool = False,
-) -> pandas.DataFrame:
-    """One row per data set, model, metric, quantity and kind of standard error; the columns are those of `Row`.
+) -> list[Row]:
+    """One row per data set, model, metric, quantity and kind of standard error.
 
     The kinds, for a quantity that is a mean over test examples (others have the first row with their own error):
 
     - *examples*: the first fold; a test example's value is averaged over seeds first;
     - *folds*: the fold means, averaged over seeds first;
-    - *seeds* (where there are several): the means of whole runs, with n - 1 in the variance.
+    - *seeds* (where there are several): the means of whole runs, with n - 1 in the variance, and how far another
+      training may lie from their mean.
 
     Args:
         records: All records of the protocol: what is not shown tells how many folds there are, and the first one.
@@ -110,8 +65,6 @@ def score_frame(
         StoreError: Records are of another protocol, or those of one data set come from different settings of a metric,
             or from different data.
     """
-    import pandas
-
     if bandwidth not in (None, "grid", "refined"):
         raise UsageError(f"The bandwidth is {bandwidth!r}; accepted: 'grid', 'refined'.")
     records = list(records)
@@ -127,8 +80,7 @@ def score_frame(
         plan = protocol.plan_of(identity) or DatasetPlan(name=identity)
         for column in _columns(shown, protocol, plan, metrics):
             rows.extend(_rows(shown, column, _View(protocol, plan, tuple(folds), bandwidth, every_value)))
-    frame = pandas.DataFrame(rows, columns=list(Row._fields))
-    return frame.astype({"n_test": "Int64", "n_samples": "Int64"})  # whole numbers even where a failed row has none
+    return rows
 
 
 @dataclass(frozen=True)
@@ -146,10 +98,10 @@ class _View:
         if not scores:
             return [""]
         headline, names = scores[0].headline, dict.fromkeys(name for score in scores for name in score.values)
-        if scores[0].metric == _PARZEN and self.bandwidth and _GRID + headline not in names:
+        if scores[0].metric == PARZEN and self.bandwidth and _GRID + headline not in names:
             if self.bandwidth == "refined":
                 raise UsageError("No refined bandwidth was searched for; only that of the grid can be shown.")
-        elif scores[0].metric == _PARZEN and self.bandwidth == "grid":
+        elif scores[0].metric == PARZEN and self.bandwidth == "grid":
             headline = _GRID + headline
         return list(names) if self.every_value else [headline]
 
@@ -293,22 +245,27 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
     scored = [(r, score) for r in cells if (score := column.find(r)) is not None and quantity in score.values]
     expected = group.seeds * (1 if across == "examples" else len(view.folds))
     status, reason = _status(cells, [record for record, _ in scored], expected, group.seeds)
-    mean, error = _published(group.records[0], column.metric, quantity, view.protocol)
+    published = _published(group.records[0], column.metric, quantity, view.protocol)
     first = group.records[0]
     row = Row(
         first.protocol, first.dataset.identity, group.title, column.title, quantity, seeds=group.seeds, status=status,
-        reason=reason, published_mean=mean, published_standard_error=error,
+        reason=reason, **published,
     )  # fmt: skip
     used = _whole_runs(scored) if across == "seeds" else scored
     if not used:
         return row._replace(status="failed", reason=reason or "there is no whole run")
     values = [(record, score.values[quantity]) for record, score in used]
-    summary = _summary(values, across)
+    summary = summarize(values, across)
     tested = sum({record.fold: len(value.per_example) for record, value in values}.values())
-    findings: dict[str, Finding] = {}
-    for finding in (finding for _, score in used for finding in score.findings):
-        findings.setdefault(finding.code, finding)
+    error_samples = error_part(used, quantity, "samples")
+    spread_of_seeds: dict[str, Any] = (
+        spread(values, error_samples, view.protocol.judgement.level) if across == "seeds" else {}
+    )
+    others = [other for record, score in used for other in record.scores if other.metric != score.metric]
     return row._replace(
+        error_samples=error_samples,
+        error_validation=error_part(used, quantity, "validation examples"),
+        warnings=_once(_of_samples(used, others)),
         value=summary.mean,
         unit=values[0][1].unit,
         standard_error=summary.standard_error_unbiased if across == "seeds" else summary.standard_error,
@@ -316,10 +273,26 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
         n_test=tested or None,
         n_samples=max((record.samples.n for record, _ in used if record.samples), default=None),
         seeds=len({record.seed for record, _ in used}),
-        findings=tuple(findings.values()),
+        findings=_once(finding for _, score in used for finding in score.findings),
         settings=_canonical(used[0][1].settings),
         mixed=tuple(_mixed([record for record, _ in used])),
+        **spread_of_seeds,
     )
+
+
+def _of_samples(used: Sequence[tuple[Record, Score]], others: Sequence[Score]) -> Iterator[Finding]:
+    """The warnings about the samples themselves: of other metrics, and of what was made of samples from elsewhere."""
+    findings = [finding for record, _ in used if record.samples for finding in record.samples.findings]
+    findings += [finding for score in others for finding in score.findings if finding.about == "samples"]
+    return (finding for finding in findings if finding.severity == "warning")
+
+
+def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The first of each code."""
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        first.setdefault(finding.code, finding)
+    return tuple(first.values())
 
 
 def _status(cells: Sequence[Record], scored: Sequence[Record], expected: int, seeds: int) -> tuple[str, str]:
@@ -348,16 +321,29 @@ def _whole_runs(scored: Sequence[tuple[Record, Score]]) -> list[tuple[Record, Sc
     return [(record, score) for record, score in scored if folds[record.seed] == every]
 
 
-def _published(record: Record, metric: str, quantity: str, protocol: Protocol) -> tuple[float, float]:
-    """The published value of the Parzen log-likelihood and its error, for installed models.
+def _published(record: Record, metric: str, quantity: str, protocol: Protocol) -> dict[str, Any]:
+    """The published value of the Parzen log-likelihood, for installed models.
 
     A user's file, class or data may well be called what a published one is called; theirs have marks.
     """
     name = record.model.spec.partition("[")[0].strip()
     published = None if record.model.mark else protocol.find_published(name, record.dataset.identity)
-    if published is None or metric != _PARZEN or quantity not in ("", _LIKELIHOOD, _GRID + _LIKELIHOOD):
-        return math.nan, math.nan
-    return published.mean, published.standard_error
+    if published is None or metric != PARZEN or quantity not in ("", *PARZEN_QUANTITIES):
+        return {}
+    return published_fields(published)
+
+
+def published_fields(published: Published) -> dict[str, Any]:
+    """What a row has of a published value."""
+    error = published.standard_error
+    return {
+        "published_mean": published.mean,
+        "published_standard_error": math.nan if error is None else error,
+        "protocol_differences": published.differences,
+        "source": ", ".join(
+            part for part in (published.source, published.address, "from memory" * published.recalled) if part
+        ),
+    }
 
 
 def _mixed(records: Sequence[Record]) -> Iterator[str]:
@@ -372,23 +358,3 @@ def _mixed(records: Sequence[Record]) -> Iterator[str]:
         yield "hyper-parameters"
     if len({_canonical(record.model.depends_on) for record in records if record.model.depends_on}) > 1:
         yield "the model's source"
-
-
-def _summary(values: Sequence[tuple[Record, Value]], across: str) -> MeanWithError:
-    if across == "examples":
-        return _over_examples([value for _, value in values])
-    groups: dict[Any, list[float]] = {}
-    for record, value in values:
-        groups.setdefault(record.fold if across == "folds" else record.seed, []).append(value.value)
-    return mean_with_error(np.array([np.mean(group) for group in groups.values()]), across=across)
-
-
-def _over_examples(values: Sequence[Value]) -> MeanWithError:
-    """Across examples where their values are known; otherwise the metric's own error, root mean square over seeds."""
-    if all(value.per_example for value in values):
-        means = np.mean([value.per_example for value in values], axis=0)
-        return mean_with_error(means, across="examples")
-    errors = [value.standard_error for value in values if value.standard_error is not None]
-    error = math.sqrt(float(np.mean(np.square(errors)))) if errors else math.nan
-    mean = float(np.mean([value.value for value in values]))
-    return MeanWithError(mean, error, math.nan, values[0].across, len(values))

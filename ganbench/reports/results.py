@@ -14,19 +14,23 @@ from ganbench.experiment.plan import Cell
 from ganbench.experiment.run import Run
 from ganbench.files import file_name, write_atomically
 from ganbench.protocols import Protocol, load_protocol, protocol_names
-from ganbench.records.frame import is_shown, score_frame
+from ganbench.records.frame import is_shown, score_rows
 from ganbench.records.record import Record
+from ganbench.records.row import to_frame
 from ganbench.records.store import Store
 from ganbench.registry.metrics import find_metric
 from ganbench.registry.specs import format_spec, parse_spec
 from ganbench.reports.captions import describe, provenance
+from ganbench.reports.formats import suffix
 from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
-from ganbench.reports.table1 import render_table, suffix
+from ganbench.reports.table1 import render_table
+from ganbench.reports.table2 import Comparison, compare_models
+from ganbench.reports.verdicts import judged, printed_by_others
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["stored_protocols", "stored_records", "table", "write_reports"]
+__all__ = ["stored_protocols", "stored_records", "table", "table2", "write_reports"]
 
 _SHOWN, _PICTURED = 100, 24  # samples of a sheet; samples beside their nearest training example
 
@@ -40,10 +44,12 @@ def table(
     metrics: Sequence[str] = (),
     bandwidth: Bandwidth | None = None,
     every_value: bool = False,
+    published: bool = False,
 ) -> pandas.DataFrame:
     """The scores of a run, of records, or of a results folder: one row per data set, model, metric and kind of error.
 
-    The first columns are those of the command line's CSV; see `ganbench.records.frame`.
+    Where the protocol has published values each of them has a verdict, also those that have not been run. The first
+    columns are those of the command line's CSV; see `ganbench.records.row.Row`.
 
     Args:
         source: What to tabulate.
@@ -53,34 +59,79 @@ def table(
         metrics: Metrics besides those of the protocol's table, by spec, class or object.
         bandwidth: "grid" or "refined": at the optimum of which search.
         every_value: All quantities of each metric.
+        published: Also values that later papers printed, as rows of their own.
 
     Raises:
         StoreError: There are no such records, or they are not comparable.
         UsageError: A metric or a bandwidth is asked for that they do not have.
     """
+    records, chosen = _records_of(source, protocol)
     if isinstance(source, Run):
-        records: Sequence[Record] = source.records
-        protocol = protocol or source.protocol
         metrics = [*metrics, *source.plan.request.metrics]
-    elif isinstance(source, str | Path):
-        protocol = _protocol_of(source, protocol)
-        records = stored_records(source, protocol)
-    else:
-        records = list(source)
-        protocol = protocol or (records[0].protocol if records else "digits")
     models, datasets = _models_in_records(models), _datasets_in_records(datasets)
-    if records and not any(is_shown(record, models, datasets) for record in records):
-        there = sorted({f"{record.model.spec} on {record.dataset.name}" for record in records})
-        raise StoreError(f"There are no such records; there are: {', '.join(there)}.")
-    return score_frame(
+    _check_there(records, models, datasets)
+    rows = score_rows(
         records,
-        protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol)),
+        chosen,
         models=models,
         datasets=datasets,
         metrics=_metrics_in_records(metrics, records, must_be_there=not isinstance(source, Run)),
         bandwidth=bandwidth,
         every_value=every_value,
     )
+    asked = models or (_names_asked(source.plan.request.models) if isinstance(source, Run) else [])
+    rows = judged(rows, records, chosen, models=asked, datasets=datasets)
+    return to_frame([*rows, *(printed_by_others(rows) if published else [])])
+
+
+def table2(
+    source: Run | Iterable[Record] | str | Path,
+    protocol: str | Path | Protocol | None = None,
+    *,
+    models: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+) -> pandas.DataFrame:
+    """What models declare of their kind and what their records measured: one row per data set and model.
+
+    The columns are those of `ganbench.reports.table2.Comparison`.
+
+    Args:
+        source: What to tabulate.
+        protocol: See `table`.
+        models: Only these models.
+        datasets: Only these data sets.
+
+    Raises:
+        StoreError: There are no such records.
+    """
+    import pandas
+
+    records, _ = _records_of(source, protocol)
+    models, datasets = _models_in_records(models), _datasets_in_records(datasets)
+    _check_there(records, models, datasets)
+    rows = compare_models([record for record in records if is_shown(record, models, datasets)])
+    return pandas.DataFrame(rows, columns=list(Comparison._fields))
+
+
+def _records_of(
+    source: Run | Iterable[Record] | str | Path, protocol: str | Path | Protocol | None
+) -> tuple[Sequence[Record], Protocol]:
+    if isinstance(source, str | Path):
+        chosen = _protocol_of(source, protocol)
+        return stored_records(source, chosen), chosen
+    records = source.records if isinstance(source, Run) else list(source)
+    named = protocol or (source.protocol if isinstance(source, Run) else records[0].protocol if records else "digits")
+    return records, named if isinstance(named, Protocol) else load_protocol(str(named))
+
+
+def _check_there(records: Sequence[Record], models: Sequence[str], datasets: Sequence[str]) -> None:
+    if records and not any(is_shown(record, models, datasets) for record in records):
+        there = sorted({f"{record.model.spec} on {record.dataset.name}" for record in records})
+        raise StoreError(f"There are no such records; there are: {', '.join(there)}.")
+
+
+def _names_asked(models: Sequence[Any]) -> list[str]:
+    return [model for model in models if isinstance(model, str)]
 
 
 def _models_in_records(models: Sequence[str]) -> list[str]:

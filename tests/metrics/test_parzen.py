@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from ganbench.metrics import PAPER_GRID, refine_bandwidth, select_bandwidth
-from ganbench.metrics.parzen import Parzen, expand_grid
+from ganbench.metrics.parzen import GroupSums, Parzen, bandwidth_error, expand_grid
 
 TOLERANCE = 1e-3  # nats per point: the accuracy that is promised
 
@@ -116,7 +117,7 @@ def test_the_whole_of_it_agrees_with_the_float64_oracle(steps):
     searched = {"grid_": grid} if steps else {"": grid}
     if steps:
         searched[""] = sorted({*np.geomspace(grid[coarse - 1], grid[coarse + 1], steps + 1).tolist(), grid[coarse]})
-    assert set(result.curves) == {f"{prefix}bandwidth" for prefix in searched}
+    assert set(result.curves) == {f"{prefix}{name}" for prefix in searched for name in ("bandwidth", "samples")}
     for prefix, bandwidths in searched.items():
         means = curve(bandwidths)
         np.testing.assert_allclose(result.curves[f"{prefix}bandwidth"].x, bandwidths, rtol=1e-12)
@@ -243,8 +244,96 @@ def test_bad_grids(grid):
         ({"refinement_steps": "16"}, "refinement_steps is '16'"),
         ({"validation_limit": -1}, "validation_limit is -1"),
         ({"validation_limit": 1.5}, "validation_limit is 1.5"),
+        ({"groups": 1}, "groups is 1"),
+        ({"groups": 1001}, "groups is 1001"),
     ],
 )
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         Parzen(**settings)
+
+
+@pytest.mark.parametrize(("n", "groups"), [(120, 8), (123, 8), (123, 50), (5, 40), (2, 40)])
+def test_the_error_across_samples_is_the_jackknife_of_the_definition(n, groups):
+    """Without the samples i, i + g, i + 2 g, ... for every i; the oracle computes each of these anew in float64."""
+    samples, test = images(n, 16, 1), images(30, 16, 3)
+    sums = GroupSums.of(torch.from_numpy(test), torch.from_numpy(samples), [0.05, 0.2], groups)
+    g = min(groups, n)
+    for which, s in enumerate((0.05, 0.2)):
+        without = [
+            oracles.parzen_log_density(test, np.delete(samples, slice(first, None, g), 0), s).mean()
+            for first in range(g)
+        ]
+        expected = math.sqrt((g - 1) / g * ((without - np.mean(without)) ** 2).sum())
+        assert sums.error(which) == pytest.approx(expected, rel=1e-3)
+        np.testing.assert_allclose(
+            sums.log_likelihoods(which), oracles.parzen_log_density(test, samples, s), rtol=0, atol=TOLERANCE
+        )
+
+
+def test_the_error_across_samples_is_what_other_samples_give():
+    """Over 40 draws the root mean square of the error is the deviation of the means; their ratio has an error of
+    1 / sqrt(2 * 39) = 0.11 from the deviation alone, and twice that with the jackknife's, of which three are allowed.
+    """
+    test = torch.from_numpy(np.random.default_rng(0).standard_normal((200, 2)))
+    draws = [
+        GroupSums.of(test, torch.from_numpy(np.random.default_rng(seed).standard_normal((400, 2))), [0.4], 40)
+        for seed in range(1, 41)
+    ]
+    deviation = np.std([draw.log_likelihoods(0).mean() for draw in draws], ddof=1)
+    error = math.sqrt(np.mean([draw.error(0) ** 2 for draw in draws]))
+    assert error / deviation == pytest.approx(1, abs=3 * 0.16)
+
+
+def test_chains_stay_together():
+    """Ten chains that repeat one sample each for 30 rounds: the error is that of ten samples, not of 300."""
+    rng = np.random.default_rng(2)
+    test, chains = torch.from_numpy(rng.standard_normal((100, 2))), rng.standard_normal((10, 2))
+    rounds = GroupSums.of(test, torch.from_numpy(np.tile(chains, (30, 1))), [0.5], 10)
+    assert rounds.error(0) == pytest.approx(GroupSums.of(test, torch.from_numpy(chains), [0.5], 10).error(0), rel=1e-6)
+    assert rounds.error(0) > 3 * GroupSums.of(test, torch.from_numpy(np.tile(chains, (30, 1))), [0.5], 60).error(0)
+
+
+def test_the_curve_over_the_number_of_samples():
+    samples, roles = images(160, 16, 1), {"valid": images(40, 16, 2), "test": images(30, 16, 3)}
+    result = Parzen(groups=8, grid=(0.03, 0.09, 0.2)).measure(**tensors(generated=samples, **roles))
+    for prefix in ("", "grid_"):
+        curve, s = result.curves[f"{prefix}samples"], result.values[f"{prefix}bandwidth"].value
+        assert (curve.x_name, curve.y_name, curve.x) == ("n_samples", "mean_log_likelihood", (20, 40, 80, 160))
+        for n, mean in zip(curve.x, curve.y, strict=True):
+            part = np.concatenate([samples[first::8] for first in range(int(n) // 20)])
+            assert mean == pytest.approx(oracles.parzen_log_density(roles["test"], part, s).mean(), abs=TOLERANCE)
+    few = Parzen().measure(**tensors(generated=samples[:3], **roles)).curves["samples"]
+    assert few.x == (1, 3)
+
+
+def test_the_error_of_the_choice_is_the_bootstraps():
+    """Curves by hand; counted over all 3^3 resamples of three examples, against 400 at random.
+
+    The standard error of the mean of 400 squares is their deviation over 20, and four of them are allowed.
+    """
+    curves = np.array([[0.0, 4.0, 0.0], [2.0, 2.0, 1.0], [3.0, 0.0, 0.5]])
+    means = curves.mean(1)
+    every = np.array([[i, j, k] for i in range(3) for j in range(3) for k in range(3)])
+    squares = np.array([(means.max() - means[curves[:, some].mean(1).argmax()]) ** 2 for some in every])
+    selection = dataclasses.replace(
+        select_bandwidth(images(3, 4, 1), images(9, 4, 2), (0.1, 0.2, 0.3)), log_likelihoods=torch.from_numpy(curves)
+    )
+    error = bandwidth_error(selection)
+    assert means.max() > means.min()
+    assert error**2 == pytest.approx(squares.mean(), abs=4 * squares.std() / 20)
+
+
+def test_parts_of_the_error_are_values_of_their_own(apart):
+    rng = np.random.default_rng(5)
+    result = Parzen().measure(**apart | {"generated": torch.from_numpy(rng.standard_normal((100, 20), np.float32))})
+    for prefix in ("", "grid_"):
+        headline = result.values[f"{prefix}mean_log_likelihood"]
+        for suffix, across in (("samples", "samples"), ("validation", "validation examples")):
+            part = result.values[f"{prefix}mean_log_likelihood_across_{suffix}"]
+            assert (part.value, part.unit, part.across) == (headline.value, "nats", across)
+            assert part.standard_error >= 0
+            assert part.per_example == ()
+    one = Parzen(grid=[0.3]).measure(**apart | {"valid": apart["valid"][:1]})  # one sample, one bandwidth
+    for suffix in ("samples", "validation"):
+        assert one.values[f"mean_log_likelihood_across_{suffix}"].standard_error is None

@@ -12,8 +12,9 @@ from made_records import EDGE, make_protocol, make_record, other_score, parzen
 from ganbench.errors import StoreError, UsageError
 from ganbench.metrics.metric import Finding, Value
 from ganbench.protocols import DatasetPlan
-from ganbench.records.frame import COLUMNS, Row, score_frame
+from ganbench.records.frame import score_frame
 from ganbench.records.record import DataRef, ModelRef, SamplesRef, Training
+from ganbench.records.row import COLUMNS, Row
 from ganbench.reports.table1 import render_table
 
 
@@ -388,7 +389,8 @@ def test_cells_of_another_source_or_preset_in_a_row_are_told():
 def test_columns_of_the_csv():
     expected = (
         "protocol,dataset,model,metric,quantity,value,unit,standard_error,standard_error_across,n_test,n_samples,seeds,"
-        "published_mean,published_standard_error,status"
+        "prediction_error,prediction_level,deviation,error_samples,error_validation,error_training,"
+        "published_mean,published_standard_error,difference,combined_error,verdict,status"
     )
     protocol = make_protocol("examples")
     frame = score_frame([make_record((1.0, 3.0)), make_record("broken", model="n")], protocol)
@@ -396,8 +398,8 @@ def test_columns_of_the_csv():
     lines = render_table(frame, protocol, "csv").splitlines()
     assert lines[0] == expected == ",".join(COLUMNS)
     error = repr(1 / math.sqrt(2))
-    assert lines[1] == f"toy,d,m,parzen,mean_log_likelihood,2.0,nats,{error},examples,2,50,1,7.0,0.5,done"
-    assert lines[2] == "toy,d,n,parzen,mean_log_likelihood,,,,examples,,,1,,,failed"
+    assert lines[1] == f"toy,d,m,parzen,mean_log_likelihood,2.0,nats,{error},examples,2,50,1,,,,,,,7.0,0.5,,,,done"
+    assert lines[2] == "toy,d,n,parzen,mean_log_likelihood,,,,examples,,,1,,,,,,,,,,,,failed"
     assert len(pandas.read_csv(io.StringIO("\n".join(lines)))) == 2
 
 

@@ -17,7 +17,8 @@ from ganbench.metrics.metric import Finding, Value
 from ganbench.protocols import DatasetPlan, Protocol, Published
 from ganbench.records.frame import score_frame
 from ganbench.records.record import DataRef, ModelRef
-from ganbench.reports.table1 import render_table, suffix, with_error
+from ganbench.reports.formats import suffix, with_error
+from ganbench.reports.table1 import render_table
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def protocol() -> Protocol:
         models=("dbn", "gsn"),
         metrics=("parzen",),
         titles={"dbn": "DBN", "gsn": "Deep GSN"},
-        published=(Published("dbn", "e", 138, 2, "s"), Published("gsn", "e", 214, 1.1, "s")),
+        published=(Published("dbn", "e", 138, "s", 2), Published("gsn", "e", 214, "s", 1.1)),
     )
 
 
@@ -78,7 +79,7 @@ _HEADS = [
     "Faces_48, published",
 ]
 _ROWS = [
-    ["DBN", "102.0 ± 1.4", "106.0 ± 2.8", "143.0 ± 2.1 [bandwidth-at-edge]", "138 ± 2"],
+    ["DBN", "102.0 ± 1.4", "106.0 ± 2.8", "143.0 ± 2.1 [bandwidth at edge]", "138 ± 2"],
     ["Deep GSN", "failed", "7 [partial]", "-", "-"],
     ["Deep GSN [k={a=1}]", "0.50 ± 0.35", "0.5 [partial]", "-", "-"],
 ]
@@ -169,7 +170,7 @@ def test_notes_say_what_the_numbers_are(texts):
         assert "on 50 samples" in text
         assert "refined search between the neighbours of the grid's optimum" in text
         assert "SE across folds with n - 1 in the variance: DBN 4.0." in text
-        assert f"[bandwidth-at-edge]: {EDGE.text}." in text
+        assert f"[bandwidth at edge]: {EDGE.text}." in text
         assert "Digits 8x8: A note." in text
         assert "Deep GSN on Digits 8x8, failed: it diverged: loss is nan_ after 100% | $5" in text
         assert "Deep GSN on Digits 8x8, partial: 1 of 2 cells failed: it diverged" in text
@@ -269,11 +270,17 @@ def test_every_value_has_a_column(protocol):
     ]
 
 
-def test_seeds_have_a_note_and_published_values_stand_once(protocol):
+def test_seeds_have_a_range_and_a_note_and_published_values_stand_once(protocol):
+    """Means 1.5 and 2: s = 0.354, and Student's 12.706 s sqrt(1.5) = 5.5 around 1.75."""
     records = [make_record((1.0 + seed, 2.0), model="dbn", dataset="e", seed=seed) for seed in (0, 1)]
     text = _text(records, protocol)
-    assert "SE across seeds: with n - 1 in the variance." in text
-    assert text.count("published") == 1
+    lines = _cells(text, r"\s{2,}")
+    assert lines[2][3] == "Faces_48, measured ± 95% range of a new training"
+    assert lines[4][3] == "1.8 ± 5.5"
+    words = _words(text)
+    assert "a new training ends in it with probability 95%" in words
+    assert "DBN on Faces_48: 2 trainings, s = 0.35." in words
+    assert words.count("Faces_48, published") == 1
 
 
 @pytest.mark.parametrize("format", FORMATS)
