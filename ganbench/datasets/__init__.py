@@ -17,6 +17,7 @@ from ganbench.datasets.catalogue import (
     find_entry,
     load_dataset,
 )
+from ganbench.datasets.duplicates import DuplicateRule, apply_duplicate_rule
 from ganbench.datasets.files import StoredSamples, read_array_file, read_samples
 from ganbench.datasets.layout import Note, check_layout
 from ganbench.datasets.readers import find_format as sample_format
@@ -27,12 +28,14 @@ from ganbench.datasets.scale import check_scale
 
 __all__ = [
     "Dataset",
+    "DuplicateRule",
     "Entry",
     "FittedSamples",
     "Note",
     "Split",
     "StoredSamples",
     "UnavailableDataset",
+    "apply_duplicate_rule",
     "as_array",
     "as_dataset",
     "check_layout",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,8 @@ __all__ = ["FOLD_SEED", "N_FOLDS", "shared_train_splits", "stratified_parts", "s
 
 N_FOLDS = 5
 FOLD_SEED = 0
+
+Labelled: TypeAlias = tuple[np.ndarray, np.ndarray | None]
 
 
 def stratified_parts(labels: np.ndarray) -> list[np.ndarray]:
@@ -48,33 +50,36 @@ def stratified_splits(images: np.ndarray, labels: np.ndarray) -> tuple[Split, ..
     """Fold k tests on part k, validates on part k + 1 (mod 5) and trains on the other three."""
     parts, labels = stratified_parts(labels), labels.astype(np.int64)
     rest = [np.sort(np.concatenate([parts[(k + j) % N_FOLDS] for j in range(2, N_FOLDS)])) for k in range(N_FOLDS)]
-    return tuple(_split(k, images[rest[k]], labels[rest[k]], images, labels, parts) for k in range(N_FOLDS))
-
-
-def shared_train_splits(
-    train: np.ndarray, train_labels: np.ndarray | None, images: np.ndarray, labels: np.ndarray
-) -> tuple[Split, ...]:
-    """Fold k tests on part k of `images` and validates on part k + 1 (mod 5); all folds share one `train` array."""
-    parts, labels = stratified_parts(labels), labels.astype(np.int64)
-    train_labels = None if train_labels is None else train_labels.astype(np.int64)
-    return tuple(_split(k, train, train_labels, images, labels, parts) for k in range(N_FOLDS))
-
-
-def _split(
-    k: int,
-    train: np.ndarray,
-    train_labels: np.ndarray | None,
-    images: np.ndarray,
-    labels: np.ndarray,
-    parts: Sequence[np.ndarray],
-) -> Split:
-    valid, test = parts[(k + 1) % N_FOLDS], parts[k]
-    return Split(
-        f"fold{k}",
-        train=train,
-        valid=images[valid],
-        test=images[test],
-        train_labels=train_labels,
-        valid_labels=labels[valid],
-        test_labels=labels[test],
+    following = [parts[(k + 1) % N_FOLDS] for k in range(N_FOLDS)]
+    return tuple(
+        Split(f"fold{k}", *(images[rows] for rows in cut), *(labels[rows] for rows in cut))
+        for k, cut in enumerate(zip(rest, following, parts, strict=True))
     )
+
+
+def shared_train_splits(train: Labelled, valid: Labelled, test: Labelled) -> tuple[Split, ...]:
+    """Fold k validates on part k of the validation and tests on part k of the test examples; all share one `train`.
+
+    Whatever is chosen on validation examples of any fold, no test example of any fold has been seen.
+
+    Args:
+        train: Images `[n, *event_shape]`, and their labels `[n]` or None.
+        valid: The same of the validation examples, with labels.
+        test: The same of the test examples, with labels.
+
+    Raises:
+        DataError: A label has fewer validation or test examples than there are folds.
+    """
+    images, labels = train
+    labels = None if labels is None else labels.astype(np.int64)
+    folds = zip(_parts(*valid), _parts(*test), strict=True)
+    return tuple(
+        Split(f"fold{k}", images, valid_images, test_images, labels, valid_labels, test_labels)
+        for k, ((valid_images, valid_labels), (test_images, test_labels)) in enumerate(folds)
+    )
+
+
+def _parts(images: np.ndarray, labels: np.ndarray | None) -> list[tuple[np.ndarray, np.ndarray]]:
+    if labels is None:
+        raise DataError("Folds that are stratified by label need the labels.")
+    return [(images[part], labels[part].astype(np.int64)) for part in stratified_parts(labels)]

@@ -116,6 +116,8 @@ class Dataset:
         log_density: Only for toy densities: `[n, *event_shape]` to the exact log density in nats, `[n]` float64.
         notes: What a reader of a number on this data must know: known defects, choices of ours.
         is_own: Whether it is a user's own, known by its content rather than by its name.
+        duplicates: How many examples stand in two parts of a split, and what was done about them; see
+            `ganbench.datasets.duplicates`. Empty where there are none, or where nobody looked.
 
     Raises:
         DataError: A split does not have `event_shape`, or holds values that are not finite or outside `value_range`.
@@ -129,6 +131,7 @@ class Dataset:
     log_density: Callable[[np.ndarray], np.ndarray] | None = None
     notes: str = ""
     is_own: bool = False
+    duplicates: str = ""
 
     def __post_init__(self) -> None:
         names = [split.name for split in self.splits]

@@ -86,7 +86,7 @@ _ENTRIES = (
     ),
     Entry(
         name="fer2013",
-        description="FER-2013 48x48 faces: 28,709 train, 7,178 test images in five folds",
+        description="FER-2013 48x48 faces: 28,709 train images; 3,589 valid and 3,589 test images in five folds",
         event_shape=(48, 48),
         loader="fer2013:load",
         needs="a file that a Kaggle contest gives to those who log in",

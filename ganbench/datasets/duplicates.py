@@ -25,8 +25,8 @@ _Hashes: TypeAlias = frozenset[bytes]
 _known_hashes: dict[int, list[bytes]] = {}
 
 
-def apply_duplicate_rule(dataset: Dataset, rule: DuplicateRule) -> tuple[Dataset, str]:
-    """A data set after what a protocol says of copies between the parts of its splits, and their count in words.
+def apply_duplicate_rule(dataset: Dataset, rule: DuplicateRule) -> Dataset:
+    """A data set after what a protocol says of copies between the parts of its splits, with their count in words.
 
     Equal are examples whose float32 bytes are. The test examples always stay, so that numbers belong to the published
     test set: a training example leaves if it is a validation or test example of any split that has the same training
@@ -37,7 +37,7 @@ def apply_duplicate_rule(dataset: Dataset, rule: DuplicateRule) -> tuple[Dataset
         rule: "keep" leaves all as it is, "exclude" leaves the copies out, "refuse" accepts no copies.
 
     Returns:
-        The data set, and what was found: empty if there is nothing to tell.
+        The data set, whose `duplicates` say what was found.
 
     Raises:
         DataError: The rule is "refuse" and there are copies; or it is "exclude" and nothing else would be left.
@@ -46,8 +46,10 @@ def apply_duplicate_rule(dataset: Dataset, rule: DuplicateRule) -> tuple[Dataset
     stays = {key: _not_in(train, _held_out(dataset.splits, key)) for key, train in trains.items()}
     valid_stays = [_not_in(split.valid, frozenset(_hashes(split.test))) for split in dataset.splits]
     found = _counted(dataset.splits, stays, valid_stays)
-    if not found or rule == "keep":
-        return dataset, f"{found} (kept)." if found else ""
+    if not found:
+        return dataset
+    if rule == "keep":
+        return replace(dataset, duplicates=f"{found}; all are kept")
     if rule == "refuse":
         raise DataError(f'{dataset.name}: {found}. Accepted by duplicates = "exclude" or "keep" in the protocol.')
     for where, mask in chain(
@@ -67,7 +69,7 @@ def apply_duplicate_rule(dataset: Dataset, rule: DuplicateRule) -> tuple[Dataset
         )
         for split, mask in zip(dataset.splits, valid_stays, strict=True)
     )
-    return replace(dataset, splits=splits), f"{found} (left out)."
+    return replace(dataset, splits=splits, duplicates=f"{found}; the former are left out")
 
 
 def _hashes(array: np.ndarray) -> list[bytes]:

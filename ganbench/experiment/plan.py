@@ -14,10 +14,11 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from ganbench.datasets import Dataset, Split, UnavailableDataset, as_dataset
+from ganbench.datasets import Dataset, DuplicateRule, Split, UnavailableDataset, apply_duplicate_rule, as_dataset
 from ganbench.errors import StoreError, UsageError
 from ganbench.evaluation import score_key
 from ganbench.files import content_key
+from ganbench.metrics.metric import Finding
 from ganbench.protocols import DatasetPlan, Protocol, Selection
 from ganbench.records.record import DataRef, ModelRef, Place, Record, SamplesRef, Score
 from ganbench.records.store import Store
@@ -175,7 +176,11 @@ class Cell:
         asked = [(metric.name, metric.settings_as_data) for metric in self.metrics]
         # Records of format 1 do not know what their scores depend on.
         others = [score for score in record.scores if score.key and (score.metric, score.settings) not in asked]
-        return others if record.dataset == self.data else []
+        return (
+            others
+            if (record.dataset.identity, record.dataset.checksum) == (self.data.identity, self.data.checksum)
+            else []
+        )
 
     def is_answered_by(self, record: Record | None) -> bool:
         """Whether a stored record holds all that this cell is to find out."""
@@ -251,13 +256,17 @@ def _datasets(request: Request) -> list[tuple[DatasetPlan, Dataset | Unavailable
         dataset = as_dataset(spec, request.data_root, download=request.download)
         plan = request.protocol.dataset_plan(spec) if isinstance(spec, str) else None
         plan = plan or DatasetPlan(name=dataset.name, title=dataset.name)
-        identity = dataset.name if isinstance(dataset, UnavailableDataset) else _data_ref(dataset).identity
-        found.setdefault(identity, (plan, dataset, spec))
+        if isinstance(dataset, UnavailableDataset):
+            found.setdefault(dataset.name, (plan, dataset, spec))
+        else:
+            found.setdefault(_data_ref(dataset).identity, (plan, apply_duplicate_rule(dataset, plan.duplicates), spec))
     return list(found.values())
 
 
 def _data_ref(dataset: Dataset) -> DataRef:
-    return DataRef(dataset.name, dataset.checksum, dataset.checksum[:8] if dataset.is_own else "")
+    found = Finding("duplicates", dataset.duplicates, "note", "data")
+    mark = dataset.checksum[:8] if dataset.is_own else ""
+    return DataRef(dataset.name, dataset.checksum, mark, (found,) if dataset.duplicates else ())
 
 
 def _model_ref(model: Model, variant: Variant) -> ModelRef:
@@ -290,7 +299,8 @@ def _cell_again(
         StoreError: The data or a metric are not what was planned.
         UserError: They cannot be read any more.
     """
-    dataset = _read_again(origin.dataset, origin.data_root)
+    plan = protocol.dataset_plan(origin.dataset)
+    dataset = _read_again(origin.dataset, origin.data_root, plan.duplicates if plan else "keep")
     split = next((split for split in dataset.splits if split.name == fold), dataset.splits[0])
     metrics = find_metrics(origin.metrics)
     cell = Cell(protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin, source)
@@ -301,8 +311,8 @@ def _cell_again(
 
 
 @lru_cache(maxsize=1)
-def _read_again(spec: str, data_root: str | None) -> Dataset:
+def _read_again(spec: str, data_root: str | None, duplicates: DuplicateRule) -> Dataset:
     dataset = as_dataset(spec, data_root)
     if isinstance(dataset, UnavailableDataset):
         raise StoreError(f"{dataset.name} went away while the run went on. {dataset.reason}")
-    return dataset
+    return apply_duplicate_rule(dataset, duplicates)

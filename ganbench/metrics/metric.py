@@ -118,13 +118,14 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         code: For programs: words joined by hyphens.
         text: For people: a sentence.
         severity: A "warning" marks the value in every table; a "note" stands beside it where there is room.
-        about: The metric's own "value", or the "samples", and with them the values of all metrics.
+        about: The metric's own "value", or the "samples", and with them the values of all metrics; or the "data", of
+            which every table says it in its notes.
     """
 
     code: str
     text: str
     severity: Literal["note", "warning"] = "warning"
-    about: Literal["value", "samples"] = "value"
+    about: Literal["value", "samples", "data"] = "value"
 
 
 class MetricResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

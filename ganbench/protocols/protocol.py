@@ -46,6 +46,8 @@ class DatasetPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
         default: Whether it is run when no data sets are asked for.
         models: Specs that are run on it instead of the protocol's models.
         note: What a reader of the table must know of it.
+        duplicates: What is done about examples that stand in two parts of a split: "keep", "exclude" or "refuse"; see
+            `ganbench.datasets.duplicates`.
     """
 
     name: str
@@ -56,6 +58,7 @@ class DatasetPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     default: bool = True
     models: tuple[str, ...] = ()
     note: str = ""
+    duplicates: Literal["keep", "exclude", "refuse"] = "keep"
 
 
 class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -281,10 +281,11 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
 
 
 def _of_samples(used: Sequence[tuple[Record, Score]], others: Sequence[Score]) -> Iterator[Finding]:
-    """The warnings about the samples themselves: of other metrics, and of what was made of samples from elsewhere."""
+    """What there is to say about the data; warnings of other metrics, and of what was made of samples from elsewhere."""
     findings = [finding for record, _ in used if record.samples for finding in record.samples.findings]
     findings += [finding for score in others for finding in score.findings if finding.about == "samples"]
-    return (finding for finding in findings if finding.severity == "warning")
+    yield from (finding for finding in findings if finding.severity == "warning")
+    yield from (finding for record, _ in used for finding in record.dataset.findings)
 
 
 def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -50,11 +50,15 @@ class _Struct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class DataRef(_Struct, frozen=True):
-    """A data set: its name, the sha256 of its source data, and what tells it apart from others of that name."""
+    """A data set: its name, the sha256 of its source data, and what tells it apart from others of that name.
+
+    `findings` say what a reader must know of the splits: copies between their parts.
+    """
 
     name: str
     checksum: Sha256 = ""
     mark: str = ""
+    findings: tuple[Finding, ...] = ()
 
     @property
     def identity(self) -> str:

@@ -46,7 +46,7 @@ class Row(NamedTuple):
         status: "done", "failed", "partial: ...", "not run" or "published", of a value that others printed.
         standard_error_unbiased: With n - 1 in the variance.
         findings: What limits the trust in the value.
-        warnings: Warnings of other metrics on the same samples.
+        warnings: Warnings of other metrics on the same samples, and findings about the data.
         settings: Of the metric, as JSON.
         mixed: In what the cells of the row differ that may change their numbers.
         reason: Why the row is not "done"; of what others printed, why it is not comparable.

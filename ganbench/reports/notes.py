@@ -58,6 +58,9 @@ class Notes:
             plan = self.protocol.plan_of(dataset)
             if plan and plan.note:
                 yield f"{self.titles.dataset(dataset)}: {plan.note}"
+            of_data = (f for r in done if r.dataset == dataset for f in r.warnings if f.about == "data")
+            for finding in dict.fromkeys(of_data):
+                yield f"{self.titles.dataset(dataset)}: {finding.text}."
         for (model, dataset), mixed in {(row.model, row.dataset): row.mixed for row in done if row.mixed}.items():
             yield (
                 f"{self.name(model, dataset)}: the cells of the row differ in {', '.join(mixed)}, "
