@@ -64,8 +64,8 @@ def load(root: Path, *, download: bool = False, sizes: tuple[int, int, int] = _S
     fold has its own validation and test faces. Here the contest's training images are the train part of every fold;
     its PublicTest and its PrivateTest images are each cut into five parts, stratified by expression with seed 0, and
     fold k validates on part k of the former and tests on part k of the latter. In the Toronto database the validation
-    faces of one fold are test faces of another; here no test image of any fold is a validation image of any, so that
-    what all folds share, an epoch or a preset, can be chosen on PublicTest images.
+    faces of one fold are test faces of another; here (but for some 40 copies) no image that any fold tests on is one
+    that any validates on, so that what all folds share, an epoch or a preset, can be chosen on PublicTest images.
 
     Labels are the expressions 0..6; those of the training images may be missing from the archive, which says in
     `test_usage` which of its test images are "PublicTest" and which "PrivateTest". See the module's text for defects.

@@ -128,7 +128,9 @@ class Cell:
         """Key of the samples: the trained model, and how it is sampled."""
         of_sampling = [self._hyperparameters(of_sampling=True), [_CHAIN_SAMPLING, asdict(self.protocol.chains)]]
         if self.selection is not None:
-            of_sampling.append({key: value for key, value in asdict(self.selection).items() if key != "models"})
+            of_sampling.append(
+                {key: value for key, value in asdict(self.selection).items() if key not in ("models", "not_on")}
+            )
         return content_key([self.train_key, self.protocol.n_samples, self.seed_for("sample"), *of_sampling])
 
     def samples_key_after(self, epochs: int) -> str:
@@ -139,7 +141,8 @@ class Cell:
     def selection(self) -> Selection | None:
         """By what the protocol chooses the epoch that is sampled, if it does for this model."""
         rule = self.protocol.selection
-        return rule if rule is not None and self.model.name in rule.models else None
+        chosen = rule is not None and self.model.name in rule.models and self.data.name not in rule.not_on
+        return rule if chosen else None
 
     def _hyperparameters(self, *, of_sampling: bool) -> dict[str, Any]:
         """Those that matter for sampling only, or all others."""
@@ -176,11 +179,8 @@ class Cell:
         asked = [(metric.name, metric.settings_as_data) for metric in self.metrics]
         # Records of format 1 do not know what their scores depend on.
         others = [score for score in record.scores if score.key and (score.metric, score.settings) not in asked]
-        return (
-            others
-            if (record.dataset.identity, record.dataset.checksum) == (self.data.identity, self.data.checksum)
-            else []
-        )
+        same = (record.dataset.identity, record.dataset.checksum) == (self.data.identity, self.data.checksum)
+        return others if same else []
 
     def is_answered_by(self, record: Record | None) -> bool:
         """Whether a stored record holds all that this cell is to find out."""

@@ -51,10 +51,13 @@ class Selection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         models: Names of the models that it is for.
         every: Epochs from one look at the validation data to the next; the last epoch is looked at as well.
         metric: Spec of the Parzen metric whose bandwidths and validation examples are used.
+        not_on: Names of data sets that it is not for: those of which a training serves several folds, and validation
+            examples of one are test examples of another.
         patience: Training stops when so many epochs have brought nothing better; 0 goes on to the end.
     """
 
     models: tuple[str, ...]
     every: Annotated[int, Meta(ge=1, le=1_000_000)] = 25
     metric: str = "parzen"
+    not_on: tuple[str, ...] = ()
     patience: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
