@@ -281,7 +281,7 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
 
 
 def _of_samples(used: Sequence[tuple[Record, Score]], others: Sequence[Score]) -> Iterator[Finding]:
-    """Warnings of other metrics and of what was made of samples from elsewhere; and what there is to say of the data."""
+    """Warnings of other metrics and of what was made of samples from elsewhere; and what is to be said of the data."""
     findings = [finding for record, _ in used if record.samples for finding in record.samples.findings]
     findings += [finding for score in others for finding in score.findings if finding.about == "samples"]
     yield from (finding for finding in findings if finding.severity == "warning")

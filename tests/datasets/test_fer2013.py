@@ -13,7 +13,7 @@ from ganbench.datasets import fer2013, load_dataset
 from ganbench.datasets.fer2013 import load
 from ganbench.errors import DataError
 
-_SIZES = (9, 40)
+_SIZES = (9, 35, 35)
 
 
 @pytest.fixture
@@ -21,9 +21,9 @@ def faces(random_levels, rng) -> dict[str, np.ndarray]:
     return {
         "train_images": random_levels(_SIZES[0], 48, 48),
         "train_labels": rng.integers(0, 7, _SIZES[0]).astype(np.uint8),
-        "test_images": random_levels(_SIZES[1], 48, 48),
-        "test_labels": rng.permutation(np.arange(_SIZES[1]) % 7).astype(np.uint8),
-        "test_usage": np.array(["PublicTest"] * 20 + ["PrivateTest"] * 20),
+        "test_images": random_levels(70, 48, 48),
+        "test_labels": np.concatenate([rng.permutation(np.arange(35) % 7) for _ in range(2)]).astype(np.uint8),
+        "test_usage": np.array(["PublicTest"] * 35 + ["PrivateTest"] * 35),
     }
 
 
@@ -168,22 +168,25 @@ def test_a_write_that_fails_leaves_no_file_in_the_cache(tmp_path, archive, table
     assert list((cache / "parsed").iterdir()) == []
 
 
-def test_folds_share_train_and_cut_the_test_images(tmp_path, faces):
-    np.savez(tmp_path / "fer2013.npz", **faces)
+def _levels(images: np.ndarray) -> list[bytes]:
+    return [np.rint(image * 255).astype(np.uint8).tobytes() for image in images]
+
+
+def test_folds_share_train_validate_on_public_and_test_on_private_images(tmp_path, faces):
+    order = np.random.default_rng(1).permutation(70)  # public and private ones mixed
+    shuffled = {name: faces[name][order] for name in ("test_images", "test_labels", "test_usage")}
+    np.savez(tmp_path / "fer2013.npz", **faces | shuffled)
     data = load(tmp_path, sizes=_SIZES)
-    label = {image.tobytes(): int(y) for image, y in zip(faces["test_images"], faces["test_labels"], strict=True)}
     np.testing.assert_allclose(data.splits[0].train, faces["train_images"] / 255, rtol=1e-7)
-    tested = [np.rint(image * 255).astype(np.uint8).tobytes() for s in data.splits for image in s.test]
-    assert sorted(tested) == sorted(label)
-    for k, split in enumerate(data.splits):
-        assert split.train is data.splits[0].train
-        assert np.array_equal(split.valid, data.splits[(k + 1) % 5].test)
-        counts = np.bincount([label[np.rint(x * 255).astype(np.uint8).tobytes()] for x in split.test], minlength=7)
-        assert counts.min() >= 1  # 5 or 6 of every expression
-        assert counts.max() <= 2
+    assert [split.name for split in data.splits] == [f"fold{k}" for k in range(5)]
+    assert all(split.train is data.splits[0].train for split in data.splits)
+    for role, rows in (("valid", slice(35)), ("test", slice(35, None))):
+        used = [level for split in data.splits for level in _levels(getattr(split, role))]
+        assert sorted(used) == sorted(image.tobytes() for image in faces["test_images"][rows])
+        assert [sorted(getattr(s, f"{role}_labels").tolist()) for s in data.splits] == [list(range(7))] * 5
 
 
-@pytest.mark.parametrize("name", ["train_images", "test_images", "test_labels"])
+@pytest.mark.parametrize("name", ["train_images", "test_images", "test_labels", "test_usage"])
 def test_the_checksum_sees_all_that_the_folds_are_made_of(tmp_path, faces, name):
     np.savez(tmp_path / "fer2013.npz", **faces)
     before = load(tmp_path, sizes=_SIZES).checksum
@@ -191,20 +194,16 @@ def test_the_checksum_sees_all_that_the_folds_are_made_of(tmp_path, faces, name)
     assert load(tmp_path, sizes=_SIZES).checksum != before
 
 
-def test_the_notes_state_the_known_defects(tmp_path, faces):
-    np.savez(tmp_path / "fer2013.npz", **faces)
-    notes = load(tmp_path, sizes=_SIZES).notes
-    assert all(figure in notes for figure in ("280", "288", "12 images are blank"))
-
-
 def test_missing_images_are_counted(tmp_path, table):
     _write_csv(tmp_path / "fer2013.csv", table[:-1])
-    with pytest.raises(DataError, match=r"expected \(9, 40\) training and test images, found \(9, 39\)"):
+    with pytest.raises(
+        DataError, match=r"expected \(9, 35, 35\) images for Training, PublicTest, PrivateTest; found \(9, 35, 34\)"
+    ):
         load(tmp_path, sizes=_SIZES)
     _write_csv(tmp_path / "fer2013.csv", table[1:])
-    with pytest.raises(DataError, match=r"found \(8, 40\) and 40 test labels"):
+    with pytest.raises(DataError, match=r"found \(8, 35, 35\)"):
         load(tmp_path, sizes=_SIZES)
-    with pytest.raises(DataError, match=r"expected \(28709, 7178\)"):
+    with pytest.raises(DataError, match=r"expected \(28709, 3589, 3589\)"):
         load_dataset("fer2013", tmp_path)
 
 
@@ -254,10 +253,14 @@ def test_other_columns_and_binary_content_are_refused(tmp_path):
     ("change", "said"),
     [
         ({"test_labels": None}, r"lacks the arrays \['test_labels'\]"),
-        ({"test_labels": np.zeros(40, np.float32)}, "vector of labels"),
-        ({"test_labels": np.zeros(39, np.uint8)}, "39 test labels"),
+        ({"test_usage": None}, r"lacks the arrays \['test_usage'\]"),
+        ({"test_usage": np.array(["PublicTest"] * 69 + ["Training"])}, r"found 70 labels and usages .*'Training'"),
+        ({"test_usage": np.array(["PublicTest"] * 69)}, r"usages \['PublicTest'\], shape \[69\]"),
+        ({"test_usage": np.array(["PublicTest"] * 70)}, r"found \(9, 70, 0\)"),
+        ({"test_labels": np.zeros(70, np.float32)}, "vector of labels"),
+        ({"test_labels": np.zeros(69, np.uint8)}, "70 test images; found 69 labels"),
         ({"train_images": np.zeros((9, 2304), np.uint8)}, r"\[n, 48, 48\], found \(9, 2304\)"),
-        ({"test_images": np.full((40, 48, 48), 0.25)}, "whole grey levels"),
+        ({"test_images": np.full((70, 48, 48), 0.25)}, "whole grey levels"),
     ],
 )
 def test_a_damaged_archive_is_refused(tmp_path, faces, change, said):
@@ -268,7 +271,7 @@ def test_a_damaged_archive_is_refused(tmp_path, faces, change, said):
 
 
 def test_an_archive_with_files_that_are_no_arrays_is_refused(tmp_path, faces):
-    np.savez(tmp_path / "fer2013.npz", **{name: faces[name] for name in ("train_images", "test_labels")})
+    np.savez(tmp_path / "fer2013.npz", **{name: faces[name] for name in ("train_images", "test_labels", "test_usage")})
     with zipfile.ZipFile(tmp_path / "fer2013.npz", "a") as file:
         file.writestr("test_images", b"no array")
     with pytest.raises(DataError, match=r"\['test_images'\] are no arrays"):
@@ -278,11 +281,13 @@ def test_an_archive_with_files_that_are_no_arrays_is_refused(tmp_path, faces):
 @pytest.mark.real_data
 def test_real_faces_have_the_sizes_and_the_defects_that_the_notes_state(real_root):
     data = load_dataset("fer2013", real_root)
-    assert data.checksum.startswith("65fbeb38895a")
-    assert [len(s.test) for s in data.splits] == [1436, 1436, 1436, 1435, 1435]
+    assert data.checksum.startswith("a035d9d168fc")
+    assert [len(s.valid) for s in data.splits] == [718, 718, 718, 718, 717]
+    assert [len(s.test) for s in data.splits] == [718, 718, 718, 718, 717]
     assert len(data.splits[0].train) == 28_709
     train = {image.tobytes() for image in data.splits[0].train}
-    test = [image for s in data.splits for image in s.test]
-    assert sum(image.tobytes() in train for image in test) == 280 + 288
-    blank = [np.ptp(images.reshape(len(images), -1), axis=1) == 0 for images in (data.splits[0].train, np.stack(test))]
+    valid, test = ([image for s in data.splits for image in getattr(s, role)] for role in ("valid", "test"))
+    assert [sum(image.tobytes() in train for image in part) for part in (valid, test)] == [280, 288]
+    parts = (data.splits[0].train, np.stack(valid), np.stack(test))
+    blank = [np.ptp(images.reshape(len(images), -1), axis=1) == 0 for images in parts]
     assert sum(int(b.sum()) for b in blank) == 12

@@ -55,17 +55,23 @@ def test_folds_rotate_and_are_disjoint(numbered, labels):
     assert sorted(row for s in splits for row in _rows(s.test)) == list(range(len(labels)))
 
 
-def test_shared_train_is_one_array_and_the_rest_rotates(numbered, labels):
+def test_shared_train_is_one_array_and_both_others_are_cut(numbered, labels):
     train = np.full((3, 1), 1000, np.float32)
-    splits = shared_train_splits(train, None, numbered, labels)
+    splits = shared_train_splits((train, None), (numbered[::-1].copy(), labels[::-1]), (numbered, labels))
     assert all(s.train is train and s.train_labels is None for s in splits)
-    assert sorted(row for s in splits for row in _rows(s.test)) == list(range(len(labels)))
-    assert all(np.array_equal(splits[k].valid, splits[(k + 1) % 5].test) for k in range(5))
+    for role in ("valid", "test"):
+        assert sorted(row for s in splits for row in _rows(getattr(s, role))) == list(range(len(labels)))
+    assert [s.name for s in splits] == [f"fold{k}" for k in range(5)]
+
+
+def test_parts_to_be_cut_need_labels(numbered, labels):
+    with pytest.raises(DataError, match="need the labels"):
+        shared_train_splits((numbered, None), (numbered, None), (numbered, labels))
 
 
 def test_labels_go_with_their_examples(numbered, labels):
-    train = numbered + 1000
-    own, shared = stratified_splits(numbered, labels), shared_train_splits(train, labels, numbered, labels)
+    own = stratified_splits(numbered, labels)
+    shared = shared_train_splits((numbered + 1000, labels), (numbered + 2000, labels), (numbered, labels))
     for split in own + shared:
         for role in ("train", "valid", "test"):
             rows = np.array(_rows(getattr(split, role))) % 1000

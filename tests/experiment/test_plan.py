@@ -170,7 +170,11 @@ def test_data_sets_by_default_and_by_name(monkeypatch):
     protocol = load_protocol("goodfellow2014")
     assert [name for _, _, name in plan._datasets(Request(protocol))] == ["mnist", "tfd", "cifar10"]
     chosen = plan._datasets(Request(protocol, datasets=("fer2013", "digits", "mine.npz", "fer2013")))
-    assert [(p.name, p.preset) for p, _, _ in chosen] == [("fer2013", "tfd"), ("digits", ""), ("mine.npz", "")]
+    assert [(p.name, p.preset) for p, _, _ in chosen] == [
+        ("fer2013", "fer2013-laptop"),
+        ("digits", ""),
+        ("mine.npz", ""),
+    ]
 
 
 @pytest.fixture

@@ -98,7 +98,11 @@ def test_the_data_sets_of_the_paper():
     assert (plans["tfd"].standard_error_across, plans["mnist"].standard_error_across) == (("folds",), ("examples",))
     assert [plan.name for plan in protocol.datasets if not plan.default] == ["fer2013"]
     assert [plan.name for plan in protocol.datasets if "parzen" not in protocol.metric_names_on(plan)] == ["cifar10"]
-    assert plans["fer2013"].preset == "tfd"
+    assert (plans["fer2013"].preset, plans["fer2013"].duplicates) == ("fer2013-laptop", "exclude")
+    assert {plan.duplicates for name, plan in plans.items() if name != "fer2013"} == {"keep"}
+    assert "laptop" in plans["fer2013"].title
+    assert "TFD" not in plans["fer2013"].title
+    assert protocol.selection.not_on == ("tfd",)
     assert load_protocol("digits").datasets[0].standard_error_across == ("examples", "folds")
 
 
