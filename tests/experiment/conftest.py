@@ -22,7 +22,9 @@ def store(tmp_path) -> Store:
 def request_toys(toy_protocol, toys):
     """Makes a request for toy models by name, or models in memory, with changes to the protocol."""
 
-    def make(*models, seeds: int = 1, more_metrics=(), datasets=(), **changes) -> Request:
+    def make(*models, seeds: int = 1, more_metrics=(), datasets=(), of_protocol: str = "", **changes) -> Request:
+        if of_protocol:
+            changes["datasets"] = of_protocol
         protocol = load_protocol(toy_protocol(**changes))
         specs = (m if not isinstance(m, str) or "/" in m else f"{toys}:{m}" for m in models)
         return Request(protocol, tuple(specs), tuple(datasets), tuple(more_metrics), tuple(range(seeds)))

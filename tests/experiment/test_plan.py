@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pickle
 from pathlib import Path
 
@@ -191,6 +192,48 @@ def test_a_cell_travels_without_its_arrays(cell):
     again = pickle.loads(sent)
     assert (again.place, _keys(again), again.model_ref) == (cell.place, _keys(cell), cell.model_ref)
     np.testing.assert_array_equal(again.split.test, cell.split.test)
+
+
+@pytest.fixture
+def with_copies(request_toys, toy_images):
+    """Makes the plan for images of which two tested ones are trained on, by a rule for copies."""
+    with np.load(toy_images) as archive:
+        arrays = dict(archive)
+    arrays["test"][:2] = arrays["train"][3:5]
+    np.savez(toy_images, **arrays)
+
+    def make(rule: str):
+        datasets = f"[{{ name = {json.dumps(toy_images)}, duplicates = {json.dumps(rule)} }}]"
+        return make_plan(request_toys("PixelwiseGaussian", of_protocol=datasets))
+
+    return make
+
+
+def test_copies_are_left_out_here_and_in_other_processes(with_copies):
+    plan._read_again.cache_clear()
+    (kept,), (clean,) = (with_copies(rule).cells for rule in ("keep", "exclude"))
+    assert (len(kept.split.train), len(clean.split.train)) == (24, 22)
+    assert kept.train_key != clean.train_key
+    assert kept.place == clean.place
+    for cell, end in ((kept, "all are kept"), (clean, "the former are left out")):
+        (finding,) = cell.data.findings
+        assert (finding.about, finding.severity) == ("data", "note")
+        assert finding.text.startswith("2 training examples are copies of validation or test examples (2 of these)")
+        assert finding.text.endswith(end)
+        plan._read_again.cache_clear()
+        again = pickle.loads(pickle.dumps(cell))
+        np.testing.assert_array_equal(again.split.train, cell.split.train)
+    with pytest.raises(DataError, match="2 training examples are copies"):
+        with_copies("refuse")
+
+
+def test_the_epoch_is_chosen_on_all_data_but_those_named(request_toys):
+    rule = {"models": ["PixelwiseGaussian"]}
+    (chosen,) = make_plan(request_toys("PixelwiseGaussian", selection=rule)).cells
+    (elsewhere,) = make_plan(request_toys("PixelwiseGaussian", selection=rule | {"not_on": ["tfd"]})).cells
+    (not_here,) = make_plan(request_toys("PixelwiseGaussian", selection=rule | {"not_on": ["squares"]})).cells
+    assert (chosen.selection is None, elsewhere.selection is None, not_here.selection is None) == (False, False, True)
+    assert chosen.samples_key == elsewhere.samples_key != not_here.samples_key
 
 
 def test_what_changed_on_the_way_is_noticed(cell, toy_images):

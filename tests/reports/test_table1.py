@@ -192,6 +192,16 @@ def test_no_edge_no_note(protocol):
     assert "published" not in text
 
 
+def test_a_finding_about_the_data_is_said_once_and_marks_nothing(protocol):
+    found = Finding("duplicates", "7 training examples are copies", "note", "data")
+    record = make_record()
+    data = msgspec.structs.replace(record.dataset, findings=(found,))
+    rows = [msgspec.structs.replace(make_record(model=m), dataset=data) for m in ("dbn", "gsn")]
+    text = _text(rows, protocol)
+    assert text.count("Digits 8x8: 7 training examples are copies.") == 1
+    assert "[duplicates]" not in text
+
+
 def test_notes_of_a_metric_do_not_mark_the_value(protocol):
     note = Finding("few-effective-kernels", "few", "note")
     assert "few" not in _text([make_record(scores=(parzen((1.0, 2.0), findings=(note,)),))], protocol)
