@@ -16,7 +16,7 @@ MODELS = {
     "cae": StackedContractiveAutoEncoder,
     "gsn": GenerativeStochasticNetwork,
 }
-EVENT_SHAPES = {"mnist": (28, 28), "tfd": (48, 48), "digits": (8, 8)}
+EVENT_SHAPES = {"mnist": (28, 28), "tfd": (48, 48), "fer2013-laptop": (48, 48), "digits": (8, 8)}
 
 DBN_MNIST = {
     "hidden_sizes": [64, 64],
@@ -45,6 +45,15 @@ DBN_DIGITS = {
     "gibbs_steps": [1, 1],
     "mean_reconstructions": True,
     "particles": 100,
+}
+DBN_FACES = DBN_MNIST | {
+    "hidden_sizes": [256, 256],
+    "epochs": [6, 12],
+    "learning_rate": [0.05, 0.02],
+    "final_learning_rate": [0.005, 0.001],
+    "weight_decay": 0.003,
+    "mean_reconstructions": True,
+    "particles": 500,
 }
 CAE_MNIST = {
     "hidden_sizes": [200, 200],
@@ -106,6 +115,7 @@ GSN_DIGITS = {
 PRESETS = {
     ("dbn", "mnist"): DBN_MNIST,
     ("dbn", "tfd"): DBN_MNIST,
+    ("dbn", "fer2013-laptop"): DBN_FACES,
     ("dbn", "digits"): DBN_DIGITS,
     ("cae", "mnist"): CAE_MNIST,
     ("cae", "tfd"): CAE_MNIST,
