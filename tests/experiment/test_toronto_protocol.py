@@ -89,7 +89,7 @@ def test_every_model_is_scored_on_every_fold(run):
 
 
 def test_one_training_serves_all_folds(run):
-    plan, records, store = run
+    plan, records, _ = run
     cells = plan.cells
     assert len({cell.train_key for cell in cells}) == len({cell.samples_key for cell in cells}) == 4
     assert all(cell.split.train is cells[0].split.train for cell in cells)
