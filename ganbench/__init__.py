@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
+    from ganbench.reports.figures import WrittenFigure, write_figures
     from ganbench.reports.formats import with_error
     from ganbench.reports.results import stored_protocols, stored_records, table, table2, write_reports
     from ganbench.reports.table1 import render_table
@@ -63,6 +64,7 @@ _HOME = {
     "Run": "experiment.run",
     "Split": "datasets",
     "UserError": "errors",
+    "WrittenFigure": "reports.figures",
     "catalogue": "components",
     "check": "conformance",
     "check_metric": "conformance",
@@ -81,6 +83,7 @@ _HOME = {
     "table2": "reports.results",
     "torch_generator": "runtime.seeding",
     "with_error": "reports.formats",
+    "write_figures": "reports.figures",
     "write_reports": "reports.results",
 }
 
@@ -103,6 +106,7 @@ __all__ = [
     "Run",
     "Split",
     "UserError",
+    "WrittenFigure",
     "__version__",
     "catalogue",
     "check",
@@ -122,6 +126,7 @@ __all__ = [
     "table2",
     "torch_generator",
     "with_error",
+    "write_figures",
     "write_reports",
 ]
 

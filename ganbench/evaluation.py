@@ -7,19 +7,20 @@ good.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
-from ganbench.datasets import Split, as_array
+from ganbench.datasets import Split, exact_samples, fit_samples
 from ganbench.errors import DataError, ModelError, SampleError
 from ganbench.files import content_key
 from ganbench.metrics.features import pixels
-from ganbench.metrics.metric import Labels, MetricResult
+from ganbench.metrics.metric import Chains, Finding, Labels, MetricResult
 from ganbench.records.record import Score
 from ganbench.registry.metrics import MetricSource
 from ganbench.runtime.seeding import derive_seed, torch_generator
@@ -28,27 +29,42 @@ from ganbench.schema import convert
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Evaluation", "check_samples", "score_key"]
+__all__ = ["Evaluation", "chains_checksum", "check_samples", "fitted_samples", "score_key"]
 
-_RANGE_TOLERANCE = 1e-3
 _EXAMPLES = ("train", "valid", "test")
 
 
-def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int) -> str:
+def score_key(metric: MetricSource, samples_sha256: str, split: Split, seed: int, chains_sha256: str = "") -> str:
     """sha256 over all that a score depends on.
+
+    Args:
+        metric: The metric.
+        samples_sha256: Of the samples.
+        split: The data.
+        seed: Base seed of metrics that draw random numbers.
+        chains_sha256: Of the chains that the samples come from.
 
     Raises:
         DataError: The metric needs labels, and the split has none.
     """
-    needs = metric.metric.needs
+    needs = metric.roles
     data: dict[str, Any] = {role: getattr(split, f"{role}_checksum") for role in _EXAMPLES if role in needs}
     if "labels" in needs:
         data["labels"] = [split.labels_checksum(role) for role in _EXAMPLES]
-        if not any(data["labels"]):
+        if "labels" in metric.metric.needs and not any(data["labels"]):
             raise DataError(f"The metric {metric.name!r} needs class labels, and these data have none.")
     if "features" in needs:
         data["features"] = pixels.__name__
+    if "chains" in needs:
+        data["chains"] = chains_sha256
     return content_key([metric.key, samples_sha256, data, seed if "generator" in needs else None])
+
+
+def chains_checksum(chains: Chains) -> str:
+    """sha256 over the numbers of chains, whose arrays are NumPy's."""
+    arrays = [*chains.samples.values(), chains.origins]
+    checksums = [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in arrays]
+    return content_key([list(chains.samples), checksums, chains.burn_in, chains.thinning, chains.autocorrelation_times])
 
 
 @dataclass(frozen=True)
@@ -61,6 +77,7 @@ class Evaluation:
         split: The data.
         device: Where metrics compute.
         seed: Base seed of metrics that draw random numbers.
+        chains: The chains that the samples come from, as NumPy arrays; None for other samples.
     """
 
     generated: np.ndarray
@@ -68,6 +85,11 @@ class Evaluation:
     split: Split
     device: str = "cpu"
     seed: int = 0
+    chains: Chains | None = None
+
+    def applies(self, metric: MetricSource) -> bool:
+        """Whether the metric has something to measure: chains, where it needs some."""
+        return self.chains is not None or "chains" not in metric.metric.needs
 
     def score(self, metric: MetricSource) -> Score:
         """Measure, and say what the result depends on.
@@ -84,7 +106,7 @@ class Evaluation:
             metric=metric.name,
             version=metric.metric.version,
             settings=metric.settings_as_data,
-            key=score_key(metric, self.samples_sha256, self.split, self.seed),
+            key=score_key(metric, self.samples_sha256, self.split, self.seed, self._chains_sha256),
             headline=next(iter(result.values)),
             values=result.values,
             curves=result.curves,
@@ -95,18 +117,31 @@ class Evaluation:
         except (TypeError, ValueError) as error:
             raise ModelError(f"The metric {metric.label!r} returned a result that cannot be stored: {error}") from error
 
+    @cached_property
+    def _chains_sha256(self) -> str:
+        return "" if self.chains is None else chains_checksum(self.chains)
+
     def arguments(self, metric: MetricSource) -> dict[str, Any]:
         """What a metric is given, by role: copies, so that none can spoil the data of another."""
-        return {role: self._argument(role, metric) for role in ("generated", *metric.metric.needs)}
+        return {role: self._argument(role, metric) for role in ("generated", *metric.roles)}
 
     def _argument(self, role: str, metric: MetricSource) -> Any:
         if role == "labels":
             return Labels(**{part: self._copy(getattr(self.split, f"{part}_labels")) for part in _EXAMPLES})
         if role == "features":
             return pixels
+        if role == "chains":
+            return self._copy_of_chains()
         if role == "generator":
             return torch_generator(derive_seed(self.seed, metric.name, self.samples_sha256))
         return self._copy(self.generated if role == "generated" else getattr(self.split, role))
+
+    def _copy_of_chains(self) -> Chains:
+        if self.chains is None:
+            raise ModelError("These samples do not come from Markov chains, which the metric needs.")
+        chains = self.chains
+        samples = {start: self._copy(array) for start, array in chains.samples.items()}
+        return msgspec.structs.replace(chains, samples=samples, origins=self._copy(chains.origins))
 
     def _copy(self, array: np.ndarray | None) -> torch.Tensor | None:
         import torch
@@ -117,43 +152,45 @@ class Evaluation:
 def check_samples(
     samples: Any, *, event_shape: Sequence[int], value_range: tuple[float, float], origin: str
 ) -> np.ndarray:
-    """Return samples as float32 `[n, *event_shape]`, or say what is wrong with them.
+    """Return the samples of a model as float32 `[n, *event_shape]`, or say what is wrong with them.
 
-    Arrays and tensors of any real dtype, byte order and device are accepted, and flat rows `[n, d]`. Where data are
-    images in [0, 1], samples must be as well.
+    Arrays and tensors of any real dtype, byte order and device are accepted, and flat rows `[n, d]`. They must lie in
+    the range of the data.
 
     Raises:
         SampleError: Wrong shape, not finite, not numbers, or out of range.
     """
     try:
-        array = as_array(samples, origin)
+        return exact_samples(samples, event_shape=event_shape, value_range=value_range, origin=origin)
     except DataError as error:
         raise SampleError(str(error)) from error
-    shape, flat = tuple(event_shape), math.prod(event_shape)
-    if array.ndim == 0 or len(array) == 0 or array.shape[1:] not in (shape, (flat,)):
-        raise SampleError(
-            f"{origin}: samples have shape {list(array.shape)}; expected [n, {', '.join(map(str, shape))}] or "
-            f"[n, {flat}] with n >= 1."
-        )
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is told below
-        array = np.ascontiguousarray(array, dtype=np.float32).reshape(len(array), *shape)
-    finite = np.isfinite(array)
-    if not finite.all():
-        bad = int((~finite.reshape(len(array), -1).all(1)).sum())
-        raise SampleError(f"{origin}: {bad} of {len(array)} samples hold NaN or infinity; they cannot be scored.")
-    if value_range == (0.0, 1.0):
-        _check_unit_range(array, origin)
-    return array
 
 
-def _check_unit_range(samples: np.ndarray, origin: str) -> None:
-    low, high = float(samples.min()), float(samples.max())
-    if low >= -_RANGE_TOLERANCE and high <= 1 + _RANGE_TOLERANCE:
-        return
-    if high > 2 and low >= 0 and high <= 255:
-        advice = "They look like 0..255: divide by 255."
-    elif low >= -1 - _RANGE_TOLERANCE and high <= 1 + _RANGE_TOLERANCE:
-        advice = "They look like -1..1: use (x + 1) / 2."
-    else:
-        advice = "Bring them to the scale of the data."
-    raise SampleError(f"{origin}: samples range from {low:g} to {high:g}; the data lie in [0, 1]. {advice}")
+def fitted_samples(
+    samples: Any,
+    train: np.ndarray,
+    value_range: tuple[float, float],
+    origin: str,
+    settings: Mapping[str, str] | None = None,
+) -> tuple[np.ndarray, tuple[Finding, ...]]:
+    """Samples that no model of ours drew, made like the data by `ganbench.datasets.fit_samples`, and what was done.
+
+    Args:
+        samples: An array or tensor.
+        train: The training examples.
+        value_range: The range of the data.
+        origin: What the samples are called in errors.
+        settings: Their `scale` and `layout`, where they are known.
+
+    Raises:
+        SampleError: They do not fit the data, or could in several ways.
+        UsageError: Scale or layout are not known words.
+    """
+    try:
+        fitted = fit_samples(samples, train=train, value_range=value_range, origin=origin, **(settings or {}))
+    except DataError as error:
+        raise SampleError(str(error)) from error
+    findings = (
+        Finding(note.code, note.text.rstrip("."), "warning" if note.is_warning else "note") for note in fitted.notes
+    )
+    return fitted.samples, tuple(findings)

@@ -48,6 +48,11 @@ of its source, in the class body or at the top of the module, which is read with
 
     depends_on = ["weights.npz"]
 
+Hyper-parameters that matter for sampling only are declared by a literal list in the class body, so that a change of one
+samples anew and does not train anew::
+
+    sampling_hyperparameters = ["spread"]
+
 What a model may do besides, it offers by the methods of `ClassConditional`, `LogDensity`, `Encoder`, `Decoder`,
 `Discriminator` or `MarkovChain`. The harness finds them by `isinstance`, which looks for the names.
 """

@@ -52,6 +52,12 @@ def toy_images(tmp_path) -> str:
     return str(path)
 
 
+def _as_toml(value) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_as_toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value).replace("NaN", "nan")
+
+
 @pytest.fixture
 def toy_protocol(tmp_path, toy_images, toys):
     """Writes a protocol on the small images, with keys changed (None: left out), and returns its path."""
@@ -67,7 +73,7 @@ def toy_protocol(tmp_path, toy_images, toys):
             "datasets": f"[{{ name = {json.dumps(toy_images)}, title = 'Squares' }}]",
         } | changes
         lines = (
-            f"{key} = {value if key == 'datasets' else json.dumps(value).replace('NaN', 'nan')}"
+            f"{key} = {value if key == 'datasets' else _as_toml(value)}"
             for key, value in keys.items()
             if value is not None
         )

@@ -1,7 +1,10 @@
 """Score one model, or a file of samples, on a data set.
 
-A file (.npy, .npz) holds samples [n, ...] in the range of the data and is scored without training; a model is trained
-first, or taken from the results folder. The record is stored, and `ganbench table` shows it beside others.
+Samples are scored without training. They come from .npy, .npz, .pt, .pth, .safetensors, .mat, .h5, .hdf5, .csv, .tsv,
+IDX (.idx, -ubyte, also .gz), a .zip or folder of PNG or JPEG pictures, or one .png that shows them as a grid. Layout
+and scale are found where they are certain, and what was found is said; else --layout and --scale say it. Data of your
+own (--dataset) come from the same formats, with settings behind the path: 'x.npy[scale=0..255,layout=NHWC]'. A model is
+trained first, or taken from the results folder. The record is stored, and `ganbench table` shows it beside others.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", metavar="FILE|SPEC", help="a file of samples, or a model as `ganbench list` names it")
     parser.add_argument("--dataset", required=True, metavar="NAME", help="the data set to score against")
+    options.add_sample_form(parser)
     options.add_protocol(parser, None, "the one that has the data set")
     options.add_metrics(parser)
     options.add_seeds(parser)
@@ -41,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     outcome = ganbench.evaluate(
         arguments.model,
         arguments.dataset,
+        scale=arguments.scale,
+        layout=arguments.layout,
         protocol=arguments.protocol,
         metrics=arguments.metrics,
         seeds=arguments.seeds,
@@ -68,6 +74,7 @@ def describe(record: Record, outcome: Run) -> str:
     lines = [f"{head} {record.protocol}"]
     if record.status == "failed":
         lines.append(f"  failed: {record.reason}")
+    lines += [f"  {finding.severity}: {finding.text}." for finding in record.samples.findings] if record.samples else []
     for score in record.scores:
         lines.append(f"  {score.metric}")
         for name, value in score.values.items():

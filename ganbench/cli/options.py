@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -18,9 +19,14 @@ __all__ = [
     "add_protocol",
     "add_quiet",
     "add_results",
+    "add_sample_form",
     "add_seeds",
+    "add_time_limits",
     "positive_integer",
+    "seconds",
 ]
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def positive_integer(text: str) -> int:
@@ -32,6 +38,34 @@ def positive_integer(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {value}")
     return value
+
+
+def seconds(text: str) -> float:
+    """A duration in seconds: a number, or one with the unit s, m, h or d, as in 90m.
+
+    Raises:
+        ArgumentTypeError: It is none, or not positive.
+    """
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+    try:
+        value = float(number) * _UNITS[unit]
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a duration as in 600, 90m or 2.5h; got {text!r}")
+    return value
+
+
+def add_time_limits(parser: argparse.ArgumentParser) -> None:
+    """--time-limit and --cell-time-limit."""
+    parser.add_argument(
+        "--time-limit", type=seconds, metavar="DURATION",
+        help="when trainings stop and no cell is begun any more, as in 90m or 2h; what is trained by then is scored, "
+        "and the next run goes on with it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cell-time-limit", type=seconds, metavar="DURATION", help="the same for the training of each cell"
+    )
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +93,19 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:
     """--metrics."""
     parser.add_argument("--metrics", nargs="+", default=[], metavar="SPEC", help=help)
+
+
+def add_sample_form(parser: argparse.ArgumentParser) -> None:
+    """--scale and --layout."""
+    parser.add_argument(
+        "--scale", metavar="A..B",
+        help="what is black and white in the samples, where that cannot be told: --scale=0..255, --scale=-1..1, "
+        "--scale=1..0 (inverted); or standardised, or data (as they are)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--layout", metavar="AXES",
+        help="their axes, where these cannot be told: N samples, C channels, H rows, W columns, D all values; as NHWC",
+    )  # fmt: skip
 
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:

@@ -166,6 +166,11 @@ def _first_two(metrics: Mapping[str, float]) -> dict[str, str]:
 
 
 def _outcome(record: Record) -> str:
+    findings = record.samples.findings if record.samples else ()
+    return "\n".join([_headline(record), *(f"  {finding.severity}: {finding.text}." for finding in findings)])
+
+
+def _headline(record: Record) -> str:
     head = f"{record.dataset.name} {record.model.spec} {record.fold} seed {record.seed}:"
     if record.status == "failed":
         return f"{head} failed: {record.reason}"

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--datasets", nargs="+", default=[], metavar="NAME", help="data sets instead of the protocol's own"
     )
+    options.add_sample_form(parser)
     options.add_metrics(parser)
     options.add_seeds(parser)
     parser.add_argument(
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_device(parser)
     options.add_results(parser)
     options.add_fresh(parser)
+    options.add_time_limits(parser)
     options.add_data(parser)
     options.add_quiet(parser)
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
@@ -46,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         models=arguments.models,
         datasets=arguments.datasets,
         metrics=arguments.metrics,
+        scale=arguments.scale,
+        layout=arguments.layout,
         seeds=arguments.seeds,
         results=arguments.results,
         device=arguments.device,
@@ -53,6 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         fresh=arguments.fresh,
         data_root=arguments.data,
         download=arguments.download,
+        time_limit=arguments.time_limit,
+        cell_time_limit=arguments.cell_time_limit,
         progress=progress_on_stderr(quiet=arguments.quiet),
     )
     if outcome.records:

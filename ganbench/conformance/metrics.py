@@ -20,7 +20,7 @@ from ganbench.conformance.report import Check, CheckResult, NotExamined, Violati
 from ganbench.datasets import Split
 from ganbench.errors import UserError
 from ganbench.evaluation import Evaluation
-from ganbench.metrics.metric import ROLES, Labels
+from ganbench.metrics.metric import ROLES, Chains, Labels
 from ganbench.records.record import Score
 from ganbench.registry.metrics import MetricSource, find_metric
 from ganbench.runtime.surroundings import random_settings, restored
@@ -55,7 +55,7 @@ class MetricSubject:
     @property
     def needs(self) -> Sequence[str]:
         """What it is given besides the samples."""
-        return self.metric.metric.needs
+        return self.metric.roles
 
     def draw(self, n: int = 50, seed: int = 9, *, shift: float = 0.0) -> np.ndarray:
         """`[n, 4, 4]` numbers in [0, 1] with some structure: a random slope across each image, and noise."""
@@ -73,8 +73,19 @@ class MetricSubject:
         return Split("standard", **parts, **labels)
 
     def evaluation(self, generated: np.ndarray, split: Split | None = None, seed: int = 0) -> Evaluation:
-        """Samples held against data."""
-        return Evaluation(np.ascontiguousarray(generated), "0" * 64, split or self.split(), "cpu", seed)
+        """Samples held against data; where the metric needs chains, as if they came from some."""
+        generated, split = np.ascontiguousarray(generated), split or self.split()
+        chains = self._chains(generated, seed) if "chains" in self.needs else None
+        return Evaluation(generated, "0" * 64, split, "cpu", seed, chains)
+
+    def _chains(self, generated: np.ndarray, seed: int) -> Chains:
+        """Chains of up to five samples each, from two starts."""
+        rounds = min(5, len(generated))
+        n = len(generated) // rounds
+        samples = generated[: rounds * n].reshape(rounds, n, *generated.shape[1:])
+        starts = {"noise": samples, "train": samples[::-1].copy()}
+        time = 1.0 + seed + float(generated.std())  # other samples have another
+        return Chains(starts, np.arange(n), 10 + seed, 2, {"components": time, "classes": 1.0})
 
     def score(self, generated: np.ndarray, split: Split | None = None, seed: int = 0) -> Score:
         """What the metric says, when it has not measured anything before."""
@@ -169,6 +180,8 @@ def order_does_not_matter(subject: MetricSubject) -> None:
     """Samples in another order give the same values, but for rounding."""
     if "generator" in subject.needs:
         raise NotExamined("It draws random numbers, which fall on other samples in another order.")
+    if "chains" in subject.needs:
+        raise NotExamined("The order of samples says to which chain they belong.")
     generated = subject.draw()
     shuffled = generated[np.random.default_rng(4).permutation(len(generated))]
     _demand_close(subject.score(generated), subject.score(shuffled), "with the samples in another order")
@@ -285,6 +298,8 @@ def _sign(subject: MetricSubject) -> float:
 
 
 def _same_numbers(first: Any, second: Any) -> bool:
+    if isinstance(first, Chains):
+        return all(_same_numbers(first.samples[start], second.samples[start]) for start in first.samples)
     if isinstance(first, Labels):
         return all(_same_numbers(getattr(first, role), getattr(second, role)) for role in ("train", "valid", "test"))
     return bool((first == second).all())

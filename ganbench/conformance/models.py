@@ -10,6 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ganbench.conformance.abilities import (
+    chains_are_determined,
+    chains_start_where_they_are_told,
+    codes_are_decoded,
+    discriminator_is_sound,
+)
 from ganbench.conformance.report import Check, CheckResult, Violation, run_checks
 from ganbench.conformance.subject import Subject, demand_equal, equal, frozen, stored_and_loaded
 from ganbench.datasets import load_dataset
@@ -307,4 +313,8 @@ MODEL_CHECKS: tuple[Check[Subject], ...] = (
     Check(loading_copies, (state_can_be_stored,)),
     Check(training_can_be_interrupted, (state_survives_storage, training_is_determined)),
     Check(finished_training_stays_finished, (state_can_be_stored, training_ends)),
+    Check(chains_are_determined, (process_is_left_alone,)),
+    Check(chains_start_where_they_are_told, (chains_are_determined,)),
+    Check(codes_are_decoded, (sampling_is_determined,)),
+    Check(discriminator_is_sound, (process_is_left_alone,)),
 )

@@ -2,60 +2,40 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ganbench.datasets.readers import read_chosen
+from ganbench.datasets.readers.member import BFLOAT16, Member
 from ganbench.errors import DataError
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "ARRAY_SUFFIXES",
     "Array",
     "as_array",
     "as_images",
     "as_labels",
     "check_images",
     "class_labels",
+    "from_bfloat16",
     "grey_levels",
     "read_arrays",
-    "read_numeric_arrays",
     "unit_interval",
 ]
 
 Array: TypeAlias = "ArrayLike | torch.Tensor"
 """What is taken for an array: a NumPy array or what NumPy makes one of, or a torch tensor of any device."""
 
-ARRAY_SUFFIXES = (".npy", ".npz")
-_NPY_MARK, _ZIP_MARK = b"\x93NUMPY", b"PK"
 _REAL_KINDS = "biuf"
-_BFLOAT16 = np.dtype("V2")  # how NumPy reads two bytes that it has no type for, which the field's tools write
-_NUMERIC = "real numbers"
 _NUMBERED = "Texts are numbered by numpy.unique(labels, return_inverse=True)[1]."
 _PLAIN_NUMBERS = "Write plain numbers with numpy.save or numpy.savez; object arrays are not accepted."
-# What NumPy, zipfile and zlib raise on damaged content.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    zlib.error,
-    tokenize.TokenError,
-)
 
 
 def as_array(value: Array | None, where: str) -> np.ndarray:
@@ -98,8 +78,10 @@ def _native(array: np.ndarray) -> np.ndarray:
     return array.astype(dtype.newbyteorder("=")) if dtype.kind in _REAL_KINDS and not dtype.isnative else array
 
 
-def check_images(array: np.ndarray, where: str) -> None:
-    """Refuse what is no set of images: `[n, *event_shape]`, uint8 grey levels or floating point in [0, 1].
+def check_images(array: np.ndarray, where: str, value_range: tuple[float, float] = (0.0, 1.0)) -> None:
+    """Refuse what is no set of examples: `[n, *event_shape]`, uint8 grey levels or floating point in [0, 1].
+
+    Where the range is unbounded, floating point of any size.
 
     Raises:
         DataError: The dtype, shape or values are others.
@@ -114,6 +96,8 @@ def check_images(array: np.ndarray, where: str) -> None:
     elif array.dtype.kind != "f":
         remedy = "Convert grey levels by astype(numpy.uint8), binary images by astype(numpy.float32)."
         raise DataError(f"{where}: expected uint8 in 0..255 or floating point in [0, 1], found {array.dtype}. {remedy}")
+    elif math.isinf(value_range[1]):
+        return
     elif not (low >= 0 and high <= 1):
         remedy = "Rescale them, or convert grey levels 0..255 by astype(numpy.uint8)."
         raise DataError(f"{where}: expected values in [0, 1], found [{low:g}, {high:g}]. {remedy}")
@@ -152,88 +136,23 @@ def read_arrays(path: Path, names: Collection[str], optional: Collection[str] = 
     Raises:
         DataError: The file is missing, damaged or pickled, or lacks one of `names`.
     """
-    with _opened(path) as content:
-        missing = sorted(set(names) - set(content))
+
+    def choose(members: Mapping[str, Member]) -> list[str]:
+        missing = sorted(set(names) - set(members))
         if missing:
-            raise DataError(f"{path} lacks the arrays {missing}; it holds {sorted(content)}.")
-        chosen = {name: content[name] for name in [*names, *(n for n in optional if n in content)]}
-        if others := [name for name, array in chosen.items() if not isinstance(array, np.ndarray)]:
+            raise DataError(f"{path} lacks the arrays {missing}; it holds {sorted(members)}.")
+        chosen = [*names, *(name for name in optional if name in members)]
+        if others := [name for name in chosen if members[name].dtype is None]:
             raise DataError(f"{path}: {others} are no arrays. {_PLAIN_NUMBERS}")
         return chosen
 
-
-def read_numeric_arrays(path: Path, needed: Collection[str] = ()) -> dict[str, np.ndarray]:
-    """All arrays of real numbers in a file by name, as `as_array` converts them.
-
-    What else an archive holds (texts, objects, files that are no arrays) is left out. Two bytes without a type are
-    bfloat16, which NumPy's format has no name for.
-
-    Args:
-        path: As for `read_arrays`.
-        needed: Names that stand for numbers: where the file has them, they are never left out.
-
-    Raises:
-        DataError: The file is missing or damaged, holds no array of real numbers, or one of `needed` is none.
-    """
-    with _opened(path) as content:
-        found = {name: _kind(content, name) for name in content}
-        arrays = {name: content[name] for name, kind in found.items() if kind == _NUMERIC}
-    for name in found:
-        if name in needed and name not in arrays:
-            remedy = f"Store numbers under this name, or use another one. {_NUMBERED}"
-            raise DataError(f"{path}, array {name!r}: expected real numbers, found {found[name]}. {remedy}")
-    if not arrays:
-        described = "; ".join(f"{name!r}: {kind}" for name, kind in found.items()) or "nothing"
-        raise DataError(f"{path} holds no arrays of real numbers; found {described}. {_PLAIN_NUMBERS}")
-    return {name: as_array(_bfloat16(array), f"{path}, array {name!r}") for name, array in arrays.items()}
+    arrays = read_chosen(path, choose)
+    return {name: arrays[name] for name in [*names, *(name for name in optional if name in arrays)]}
 
 
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Mapping[str, np.ndarray]]:
-    """The arrays of a file, each read when it is asked for; damage that shows meanwhile is a `DataError`."""
-    if not os.path.isfile(path):
-        raise DataError(f"No such file: {path}. Expected a .npy or .npz file.")
-    try:
-        with path.open("rb") as file:
-            if not file.read(len(_NPY_MARK)).startswith((_NPY_MARK, _ZIP_MARK)):
-                # NumPy would take it for a pickle and speak of that.
-                raise ValueError("it starts with the mark of neither kind of file")
-            file.seek(0)
-            content = np.load(file, allow_pickle=False)
-            if isinstance(content, np.ndarray):
-                yield {"arr_0": content}
-            else:
-                with content:
-                    yield content
-    except _UNREADABLE as error:
-        raise DataError(f"{path} cannot be read as NumPy data: {error}. {_PLAIN_NUMBERS}") from error
-
-
-def _kind(content: Mapping[str, np.ndarray], name: str) -> str:
-    """What an entry of a file is: `_NUMERIC`, or a description of what it is instead."""
-    dtype = _stored_dtype(content, name) if isinstance(content, np.lib.npyio.NpzFile) else content[name].dtype
-    if dtype is None:
-        return "no array"
-    return _NUMERIC if dtype.kind in _REAL_KINDS or dtype == _BFLOAT16 else f"dtype {dtype}"
-
-
-def _stored_dtype(archive: np.lib.npyio.NpzFile, name: str) -> np.dtype | None:
-    """The dtype of an entry, from its header, since NumPy refuses to read arrays of objects; None for other files."""
-    entry = f"{name}.npy"
-    if archive.zip is None or entry not in archive.zip.namelist():
-        return None
-    with archive.zip.open(entry) as file:
-        mark = file.read(len(_NPY_MARK) + 2)
-        if not mark.startswith(_NPY_MARK):
-            return None
-        # Version 3 differs from 2 in the names of fields alone.
-        read_header = np.lib.format.read_array_header_1_0 if mark[-2] == 1 else np.lib.format.read_array_header_2_0
-        return read_header(file)[2]
-
-
-def _bfloat16(array: np.ndarray) -> np.ndarray:
+def from_bfloat16(array: np.ndarray) -> np.ndarray:
     """Stored bfloat16 as float32, whose upper half it is; any other array as it is."""
-    if array.dtype != _BFLOAT16:
+    if array.dtype != BFLOAT16:
         return array
     return (np.ascontiguousarray(array).view(np.uint16).astype(np.uint32) << 16).view(np.float32)
 

@@ -142,7 +142,13 @@ class Dataset:
     @overload
     @classmethod
     def from_arrays(
-        cls, images: Array, *, labels: Array | None = ..., name: str = ..., notes: str = ...
+        cls,
+        images: Array,
+        *,
+        labels: Array | None = ...,
+        name: str = ...,
+        notes: str = ...,
+        value_range: tuple[float, float] = ...,
     ) -> Dataset: ...
 
     @overload
@@ -158,6 +164,7 @@ class Dataset:
         test_labels: Array | None = ...,
         name: str = ...,
         notes: str = ...,
+        value_range: tuple[float, float] = ...,
     ) -> Dataset: ...
 
     @classmethod
@@ -174,6 +181,7 @@ class Dataset:
         test_labels: Array | None = None,
         name: str = "arrays",
         notes: str = "",
+        value_range: tuple[float, float] = (0.0, 1.0),
     ) -> Dataset:
         """A data set of a user's own: one array, which is cut, or three, as they stand.
 
@@ -192,6 +200,7 @@ class Dataset:
             test_labels: Those of the test examples.
             name: What the data set is called.
             notes: What a reader of a number on this data must know.
+            value_range: (-inf, inf) for vectors of real numbers, as floating point.
 
         Raises:
             UsageError: The arguments are neither one array nor three.
@@ -205,17 +214,17 @@ class Dataset:
         parts, part_labels = (train, valid, test), (train_labels, valid_labels, test_labels)
         _check_arguments(images, labels, parts, part_labels)
         if images is not None:
-            pairs = _cut(*_labelled(images, labels, "images", "labels"))
+            pairs = _cut(*_labelled(images, labels, "images", "labels", value_range))
             notes = f"One array, shuffled with a fixed seed and cut in 80, 10 and 10 percent. {notes}".rstrip()
         else:
             named = zip(parts, part_labels, ROLES, (f"{role}_labels" for role in ROLES), strict=True)
-            pairs = [_labelled(*each) for each in named]
+            pairs = [_labelled(*each, value_range) for each in named]
         (train_x, train_y), (valid_x, valid_y), (test_x, test_y) = pairs
         split = Split("standard", as_images(train_x), as_images(valid_x), as_images(test_x), train_y, valid_y, test_y)
         return cls(
             name=name,
             event_shape=split.train.shape[1:],
-            value_range=(0.0, 1.0),
+            value_range=value_range,
             checksum=content_checksum(train_x, valid_x, test_x),
             splits=(split,),
             notes=notes,
@@ -282,10 +291,12 @@ def _check_arguments(
         raise UsageError(f"Give {forms}; {problem}.")
 
 
-def _labelled(images: Array | None, labels: Array | None, where: str, labels_where: str) -> _Labelled:
+def _labelled(
+    images: Array | None, labels: Array | None, where: str, labels_where: str, value_range: tuple[float, float]
+) -> _Labelled:
     """Images and labels as they are stored, checked; in memory of the user's."""
     array = as_array(images, where)
-    check_images(array, where)
+    check_images(array, where, value_range)
     return array, None if labels is None else as_labels(labels, len(array), labels_where)
 
 

@@ -142,7 +142,7 @@ def find_entry(name: str) -> Entry:
         UnknownNameError: There is no data set of this name.
     """
     if name not in _BY_NAME:
-        hint = "A file of your own is named by its path, ending in .npy or .npz: --dataset ./images.npz."
+        hint = "A file or folder of your own is named by its path: --dataset ./images.npz."
         raise UnknownNameError("dataset", name, _BY_NAME, hint)
     return _BY_NAME[name]
 
@@ -160,7 +160,7 @@ def load_dataset(spec: str | Path, root: str | Path | None = None, *, download: 
     """Load a data set by name, or from a file of the user's.
 
     Args:
-        spec: A name from `dataset_names`, or the path of a `.npy` or `.npz` file (told by its suffix; see
+        spec: A name from `dataset_names`, or the path of a file or folder of one's own (see
             `ganbench.datasets.files.load`).
         root: The folder of the data; by default the one that the environment variable GANBENCH_DATA names, else the
             user's cache (`~/.cache/ganbench` on Linux).
@@ -171,7 +171,8 @@ def load_dataset(spec: str | Path, root: str | Path | None = None, *, download: 
         MissingDataError: The files of a named data set are not there, or could not be fetched.
         DataError: The data are damaged or not what they should be, or there is no such array file.
     """
-    return _load_file(spec) if is_array_file(spec) else find_entry(str(spec)).load(root, download=download)
+    is_file = str(spec) not in _BY_NAME and is_array_file(spec)
+    return _load_file(spec) if is_file else find_entry(str(spec)).load(root, download=download)
 
 
 def find_dataset(

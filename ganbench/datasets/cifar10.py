@@ -8,6 +8,7 @@ and pylearn2.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import pickle
 import tarfile
@@ -41,6 +42,13 @@ _MD5 = {
 _FOLDER, _ARCHIVE = "cifar-10-batches-py", "cifar-10-python.tar.gz"
 _ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 _URL = f"https://www.cs.toronto.edu/~kriz/{_ARCHIVE}"
+_PICKLED = {
+    ("_codecs", "encode"),
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+}
 _REMEDY = f"Pass --download to fetch CIFAR-10, or put its python batches, or {_ARCHIVE}, there."
 _FETCH_AGAIN = "Remove it and pass --download to fetch it again."
 
@@ -154,15 +162,27 @@ def _unpacked(path: Path, names: Collection[str]) -> dict[str, tuple[bytes, str]
 
 def _parse(content: bytes, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Images `[n, 3, 32, 32]` uint8 and labels `[n]` of a batch."""
-    batch = _unpickle(content)
-    data, labels = batch[b"data"], np.array(batch[b"labels"], np.int64)
+    try:
+        batch = _unpickle(content)
+        data, labels = np.asarray(batch[b"data"]), np.array(batch[b"labels"], np.int64)
+    except (pickle.UnpicklingError, ValueError, TypeError, LookupError, EOFError, AttributeError) as error:
+        raise DataError(f"{where} is no batch of CIFAR-10: {error}. {_FETCH_AGAIN}") from error
     if data.dtype != np.uint8 or data.ndim != 2 or data.shape[1] != _N_VALUES:
         raise DataError(f"{where}: expected uint8 rows of {_N_VALUES} values, found {data.dtype} {data.shape}.")
     return data.reshape(-1, *_EVENT_SHAPE), labels
+
+
+class _Arrays(pickle.Unpickler):
+    """An unpickler of arrays, byte strings and lists, which imports and calls nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _PICKLED:
+            raise pickle.UnpicklingError(f"it wants {module}.{name}, which no batch needs")
+        return super().find_class(module, name)
 
 
 def _unpickle(content: bytes) -> dict[bytes, Any]:
     with warnings.catch_warnings():
         # NumPy 2.4.0 to 2.4.4 warn of the 0 and 1 that Python 2 wrote for the flags of a pickled dtype.
         warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-        return pickle.loads(content, encoding="bytes")
+        return _Arrays(io.BytesIO(content), encoding="bytes").load()

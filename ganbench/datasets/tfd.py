@@ -6,7 +6,7 @@ The codes of the field `folds` are those of pylearn2's reader: 0 unlabelled, 1 t
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ import numpy as np
 from ganbench.datasets._arrays import as_labels, grey_levels, unit_interval
 from ganbench.datasets._sources import find_file, first_existing
 from ganbench.datasets.base import Dataset, Split, content_checksum
+from ganbench.datasets.readers import read_chosen
+from ganbench.datasets.readers.member import Member
 from ganbench.errors import DataError
 
 __all__ = ["find", "load"]
@@ -66,21 +68,14 @@ def _candidates(root: Path) -> tuple[Path, ...]:
 
 
 def _read_fields(path: Path) -> dict[str, np.ndarray]:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
+    def choose(members: Mapping[str, Member]) -> tuple[str, ...]:
+        missing = [name for name in _FIELDS if name not in members]
+        if missing:
+            raise DataError(f"{path} lacks the fields {missing}; it holds {sorted(members)}. It may be truncated.")
+        return _FIELDS
 
-    # UnboundLocalError is SciPy's own answer to some damaged headers.
-    broken = (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, NotImplementedError, UnboundLocalError)
-    try:
-        # MATLAB's N x 48 x 48 arrives as such: the first index is the image, whatever the order in memory.
-        fields = loadmat(path)
-    except (OSError, EOFError, MatReadError, zlib.error, *broken) as error:
-        raise DataError(f"{path} cannot be read as a MATLAB 5 file: {error}. Get {_FILE} anew.") from error
-    missing = [name for name in _FIELDS if name not in fields]
-    if missing:
-        found = sorted(name for name in fields if not name.startswith("__"))
-        raise DataError(f"{path} lacks the fields {missing}; it holds {found}.")
-    return fields
+    # MATLAB's N x 48 x 48 arrives as such: the first index is the image, whatever the order in memory.
+    return read_chosen(path, choose)
 
 
 def _check_folds(folds: np.ndarray, n: int, path: Path) -> np.ndarray:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
-import numpy as np
-
-from ganbench.errors import ModelError, UserError
-from ganbench.evaluation import Evaluation, check_samples
+from ganbench.errors import UserError
+from ganbench.evaluation import Evaluation
 from ganbench.experiment.calling import calling
+from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
-from ganbench.experiment.training import TrainedModel, train_model
+from ganbench.experiment.sampling import Drawn, draw_samples, given_samples
+from ganbench.experiment.training import train_model
 from ganbench.records.provenance import collect_provenance
 from ganbench.records.record import Record, SamplesRef, Score, Timing, Training
 from ganbench.records.store import Store
 from ganbench.registry.models import SampleArray, SampleFile
 from ganbench.registry.user_files import user_error_place
-from ganbench.runtime.seeding import torch_generator
 
-__all__ = ["checked_samples", "failed_record", "run_cell"]
+__all__ = ["failed_record", "run_cell"]
 
 
 @dataclass
@@ -39,16 +36,16 @@ class _Outcome:
     score_seconds: dict[str, float] = field(default_factory=dict)
 
 
-def run_cell(cell: Cell, store: Store, device: str, progress: Progress) -> Record:
+def run_cell(cell: Cell, store: Store, conditions: Conditions, progress: Progress) -> Record:
     """Train, sample and score what is not stored; a failure becomes a record with its reason."""
     started, outcome, problem = _now(), _Outcome(), ("", "")
     try:
-        _measure(cell, store, device, progress, outcome)
+        _measure(cell, store, conditions, progress, outcome)
     except UserError as error:
         problem = str(error) or type(error).__name__, ""
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a failure of any kind is a row, with its traceback
         problem = _reason(error), traceback.format_exc()
-    return _record(cell, device, started, outcome, problem)
+    return _record(cell, conditions.device, started, outcome, problem)
 
 
 def failed_record(cell: Cell, device: str, reason: str, traceback: str = "") -> Record:
@@ -84,19 +81,22 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
 
 
-def _measure(cell: Cell, store: Store, device: str, progress: Progress, outcome: _Outcome) -> None:
+def _measure(cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome) -> None:
     stored = store.find_record(cell.protocol.name, cell.place)
-    samples = _samples(cell, store, device, progress, outcome)
-    sha256 = hashlib.sha256(samples.tobytes()).hexdigest()
-    outcome.samples = SamplesRef(len(samples), sha256, cell.samples_key)
-    if stored is not None and outcome.training is None:
-        outcome.training = stored.training
-    known = {score.key: score for score in cell.reusable_scores(stored, sha256)}
-    others = cell.scores_of_other_metrics(stored, sha256)
-    evaluation = Evaluation(samples, sha256, cell.split, device, cell.seed)
+    drawn, key = _samples(cell, store, conditions, progress, outcome)
+    outcome.samples = drawn.reference(key)
+    if stored is not None and stored.samples is not None and stored.training is not None:
+        outcome.training = outcome.training or stored.training
+        if stored.training.stopped and stored.samples.key not in ("", key):  # those of a training that has gone on
+            store.remove_samples(stored.samples.key)
+    known = {score.key: score for score in cell.reusable_scores(stored, outcome.samples)}
+    others = cell.scores_of_other_metrics(stored, outcome.samples)
+    evaluation = Evaluation(
+        drawn.samples, outcome.samples.sha256, cell.split, conditions.device, cell.seed, drawn.chains
+    )
     try:
-        for metric in cell.metrics:
-            score = known.get(cell.score_key(metric, sha256))
+        for metric in cell.metrics_of(outcome.samples):
+            score = known.get(cell.score_key(metric, outcome.samples))
             if score is None:
                 progress.step_started(cell, metric.label)
                 begun = time.monotonic()
@@ -108,43 +108,25 @@ def _measure(cell: Cell, store: Store, device: str, progress: Progress, outcome:
         outcome.scores += others
 
 
-def _samples(cell: Cell, store: Store, device: str, progress: Progress, outcome: _Outcome) -> np.ndarray:
-    """The samples of a cell, from the store, from their file or from the trained model."""
+def _samples(
+    cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome
+) -> tuple[Drawn, str]:
+    """The samples of a cell, from the store, from their file or from the trained model; and the key of their file."""
     if isinstance(cell.model, SampleFile | SampleArray):
-        return checked_samples(cell, cell.model.read())
+        return given_samples(cell, cell.model), cell.samples_key
     found = store.read_samples(cell.samples_key)
     if found is not None:
         samples, outcome.training = found
-        return samples
-    trained = train_model(cell, store, device, progress)
-    outcome.training = Training(trained.epochs, dict(trained.metrics), trained.seconds, dict(trained.provenance))
-    outcome.train_seconds = trained.seconds
+        return Drawn(samples, store.read_chains(cell.samples_key)), cell.samples_key
+    trained = train_model(cell, store, conditions, progress)
+    outcome.training, outcome.train_seconds = trained.training, trained.training.seconds
+    key = cell.samples_key_after(trained.training.epochs) if trained.training.stopped else cell.samples_key
     progress.step_started(cell, "sample")
     begun = time.monotonic()
-    samples = _draw(cell, trained, device)
+    with calling(repr(cell.variant.label)):
+        drawn = draw_samples(cell, trained.model, conditions.device, progress)
     outcome.sample_seconds = time.monotonic() - begun
-    store.write_samples(cell.samples_key, samples, outcome.training)
-    return samples
-
-
-def _draw(cell: Cell, trained: TrainedModel, device: str) -> np.ndarray:
-    n, label = cell.protocol.n_samples, cell.variant.label
-    generator = torch_generator(cell.seed_for("sample"), device)
-    with calling(repr(label)):
-        samples = trained.model.sample(n, generator=generator)
-    if not hasattr(samples, "detach"):
-        raise ModelError(f"{label!r}: sample returned {type(samples).__name__}; expected a torch.Tensor.")
-    checked = checked_samples(cell, samples)
-    if len(checked) != n:
-        raise ModelError(f"{label!r}: sample({n}) returned {len(checked)} samples.")
-    return checked
-
-
-def checked_samples(cell: Cell, samples: Any) -> np.ndarray:
-    """Samples as float32 `[n, *event_shape]`.
-
-    Raises:
-        SampleError: They do not fit the data.
-    """
-    shape, value_range = cell.dataset.event_shape, cell.dataset.value_range
-    return check_samples(samples, event_shape=shape, value_range=value_range, origin=cell.variant.label)
+    if drawn.chains is not None:
+        store.write_chains(key, drawn.chains)
+    store.write_samples(key, drawn.samples, outcome.training)
+    return drawn, key

@@ -22,6 +22,7 @@ from typing import Any, Literal, Protocol
 
 from ganbench.errors import UserError
 from ganbench.experiment.cell import failed_record, run_cell
+from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress, Silence
 from ganbench.records.record import Record
@@ -36,6 +37,8 @@ Unit = Sequence[Cell]
 _START = "forkserver" if sys.platform == "linux" else "spawn"
 """A server that has imported torch forks the processes, which spares them the import; not safe on other systems."""
 
+_NOT_BEGUN = "The time of the run was over before it began. Run the same command again."
+
 _SECONDS_BETWEEN_EPOCHS = 0.2  # of which another process tells
 
 
@@ -43,9 +46,9 @@ class Executor(Protocol):
     """Runs units of work and yields the record of every cell, in any order."""
 
     def __call__(
-        self, units: Sequence[Unit], store: Store, device: str, progress: Progress, *, fresh: bool = False
+        self, units: Sequence[Unit], store: Store, conditions: Conditions, progress: Progress
     ) -> Iterator[Record]:
-        """Run the units; with `fresh` whatever is stored of them."""
+        """Run the units."""
         ...
 
 
@@ -57,25 +60,28 @@ def units_of(cells: Sequence[Cell]) -> list[Unit]:
     return list(units.values())
 
 
-def run_unit(
-    unit: Unit, store: Store, device: str, progress: Progress, *, wait: bool, fresh: bool = False
-) -> Iterator[Record]:
+def run_unit(unit: Unit, store: Store, conditions: Conditions, progress: Progress, *, wait: bool) -> Iterator[Record]:
     """Run the cells of a unit that are still not stored once its lock is held.
+
+    A cell whose turn comes when the time of the run is over gets a record that is not stored.
 
     Raises:
         Busy: Another run holds the lock, and `wait` is false.
     """
     with store.lock(unit[0].train_key, wait=wait):
-        for cell in unit if fresh else ():
+        for cell in unit if conditions.fresh else ():
             store.remove(cell.train_key, cell.samples_key)
             store.record_path(cell.protocol.name, cell.place).unlink(missing_ok=True)
         for cell in unit:
             record = store.find_record(cell.protocol.name, cell.place)
             if record is None or not cell.is_answered_by(record):
-                progress.cell_started(cell)
-                with limited_threads(cell.protocol.threads):
-                    record = run_cell(cell, store, device, progress)
-                store.write_record(record)
+                if conditions.is_over:
+                    record = record or failed_record(cell, conditions.device, _NOT_BEGUN)
+                else:
+                    progress.cell_started(cell)
+                    with limited_threads(cell.protocol.threads):
+                        record = run_cell(cell, store, conditions, progress)
+                    store.write_record(record)
             progress.cell_finished(record)
             yield record
 
@@ -84,14 +90,14 @@ class Serial:
     """One unit after the other, in this process."""
 
     def __call__(
-        self, units: Sequence[Unit], store: Store, device: str, progress: Progress, *, fresh: bool = False
+        self, units: Sequence[Unit], store: Store, conditions: Conditions, progress: Progress
     ) -> Iterator[Record]:
         """Run the units."""
         for wait in (False, True):
             busy: list[Unit] = []
             for unit in units:
                 try:
-                    yield from run_unit(unit, store, device, progress, wait=wait, fresh=fresh)
+                    yield from run_unit(unit, store, conditions, progress, wait=wait)
                 except Busy as held:
                     progress.waiting(unit[0], str(held))
                     busy.append(unit)
@@ -122,7 +128,7 @@ class Processes:
                 ensure_running()
 
     def __call__(
-        self, units: Sequence[Unit], store: Store, device: str, progress: Progress, *, fresh: bool = False
+        self, units: Sequence[Unit], store: Store, conditions: Conditions, progress: Progress
     ) -> Iterator[Record]:
         """Run the units."""
         longest_first = sorted(units, key=_seconds, reverse=True)
@@ -133,11 +139,11 @@ class Processes:
             while queue or running:
                 while queue and len(running) < self._jobs:
                     worker = idle.pop() if idle else _Worker()
-                    worker.start(*queue.pop(0), store, device, fresh)
+                    worker.start(*queue.pop(0), store, conditions)
                     running[worker.connection] = worker
                 for connection in wait_for_any(list(running)):
                     worker = running[connection]
-                    yield from worker.listen(store, device, progress)
+                    yield from worker.listen(store, conditions.device, progress)
                     if worker.state != "running":
                         del running[connection]
                         queue += [(worker.unit, True)] if worker.state == "refused" else []
@@ -161,12 +167,12 @@ class _Worker:
         self.state: Literal["running", "idle", "refused", "dead"] = "idle"
         self._cells: dict[Any, Cell] = {}
 
-    def start(self, unit: Unit, hold: bool, store: Store, device: str, fresh: bool) -> None:
+    def start(self, unit: Unit, hold: bool, store: Store, conditions: Conditions) -> None:
         """Send a unit."""
         self.unit, self.state = unit, "running"
         self._cells = {cell.place: cell for cell in unit}  # those that have no record yet
         with contextlib.suppress(BrokenPipeError):  # it is dead, as `listen` will find
-            self.connection.send((unit, hold, store, device, fresh))
+            self.connection.send((unit, hold, store, conditions))
 
     def listen(self, store: Store, device: str, progress: Progress) -> Iterator[Record]:
         """Take the next message; the records that it brings."""
@@ -250,8 +256,8 @@ def _work(connection: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
-            unit, hold, store, device, fresh = connection.recv()
-            for record in run_unit(unit, store, device, _Reporter(connection), wait=hold, fresh=fresh):
+            unit, hold, store, conditions = connection.recv()
+            for record in run_unit(unit, store, conditions, _Reporter(connection), wait=hold):
                 connection.send(("record", record))
             connection.send(("done",))
         except EOFError:

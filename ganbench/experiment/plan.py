@@ -12,18 +12,22 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+from msgspec.structs import asdict
+
 from ganbench.datasets import Dataset, Split, UnavailableDataset, as_dataset
 from ganbench.errors import StoreError, UsageError
 from ganbench.evaluation import score_key
 from ganbench.files import content_key
-from ganbench.protocols import DatasetPlan, Protocol
-from ganbench.records.record import DataRef, ModelRef, Place, Record, Score
+from ganbench.protocols import DatasetPlan, Protocol, Selection
+from ganbench.records.record import DataRef, ModelRef, Place, Record, SamplesRef, Score
 from ganbench.records.store import Store
 from ganbench.registry.metrics import MetricSource, find_metrics
 from ganbench.registry.models import ModelObject, ModelSource, SampleArray, SampleFile, Variant, find_model
 from ganbench.runtime.seeding import derive_seed
 
 __all__ = ["Cell", "Plan", "Request", "make_plan"]
+
+_CHAIN_SAMPLING = 1  # raised when `ganbench.experiment.chains` draws other samples by the same rule
 
 Model = ModelSource | ModelObject | SampleFile | SampleArray
 
@@ -112,7 +116,7 @@ class Cell:
             {
                 "model": self.model.name,
                 "source": self.source,
-                "hyperparameters": dict(self.variant.hyperparameters),
+                "hyperparameters": self._hyperparameters(of_sampling=False),
                 "train": self.split.train_checksum,
                 "seed": self.seed_for("train"),
             }
@@ -120,8 +124,26 @@ class Cell:
 
     @cached_property
     def samples_key(self) -> str:
-        """Key of the samples: the trained model, how many, and from which seed."""
-        return content_key([self.train_key, self.protocol.n_samples, self.seed_for("sample")])
+        """Key of the samples: the trained model, and how it is sampled."""
+        of_sampling = [self._hyperparameters(of_sampling=True), [_CHAIN_SAMPLING, asdict(self.protocol.chains)]]
+        if self.selection is not None:
+            of_sampling.append({key: value for key, value in asdict(self.selection).items() if key != "models"})
+        return content_key([self.train_key, self.protocol.n_samples, self.seed_for("sample"), *of_sampling])
+
+    def samples_key_after(self, epochs: int) -> str:
+        """Key of samples that were drawn before the training had come to its end."""
+        return content_key([self.samples_key, epochs])
+
+    @property
+    def selection(self) -> Selection | None:
+        """By what the protocol chooses the epoch that is sampled, if it does for this model."""
+        rule = self.protocol.selection
+        return rule if rule is not None and self.model.name in rule.models else None
+
+    def _hyperparameters(self, *, of_sampling: bool) -> dict[str, Any]:
+        """Those that matter for sampling only, or all others."""
+        names = self.model.sampling_hyperparameters if isinstance(self.model, ModelSource | ModelObject) else ()
+        return {k: v for k, v in self.variant.hyperparameters.items() if (k in names) == of_sampling}
 
     def seed_for(self, purpose: str) -> int:
         """The seed of a step.
@@ -132,18 +154,23 @@ class Cell:
         name = "" if self.data.mark else self.data.name
         return derive_seed(self.seed, self.model.name, name, self.split.train_checksum, purpose)
 
-    def score_key(self, metric: MetricSource, samples_sha256: str) -> str:
+    def score_key(self, metric: MetricSource, samples: SamplesRef) -> str:
         """Key of a score of this cell."""
-        return score_key(metric, samples_sha256, self.split, self.seed)
+        chains = samples.chains.sha256 if samples.chains else ""
+        return score_key(metric, samples.sha256, self.split, self.seed, chains)
 
-    def reusable_scores(self, record: Record | None, samples_sha256: str) -> list[Score]:
+    def metrics_of(self, samples: SamplesRef) -> list[MetricSource]:
+        """The metrics that have something to measure."""
+        return [m for m in self.metrics if samples.chains is not None or "chains" not in m.metric.needs]
+
+    def reusable_scores(self, record: Record | None, samples: SamplesRef) -> list[Score]:
         """The stored scores that still agree with all that they depend on, for the metrics of this cell."""
-        keys = {self.score_key(metric, samples_sha256) for metric in self.metrics}
+        keys = {self.score_key(metric, samples) for metric in self.metrics_of(samples)}
         return [score for score in record.scores if score.key in keys] if record else []
 
-    def scores_of_other_metrics(self, record: Record | None, samples_sha256: str) -> list[Score]:
+    def scores_of_other_metrics(self, record: Record | None, samples: SamplesRef) -> list[Score]:
         """The stored scores of the same samples and data by metrics that are not asked for now."""
-        if record is None or record.samples is None or record.samples.sha256 != samples_sha256:
+        if record is None or record.samples is None or record.samples.sha256 != samples.sha256:
             return []
         asked = [(metric.name, metric.settings_as_data) for metric in self.metrics]
         # Records of format 1 do not know what their scores depend on.
@@ -156,7 +183,7 @@ class Cell:
             return False
         if record.samples.key != self.samples_key:
             return False
-        return len(self.reusable_scores(record, record.samples.sha256)) == len(self.metrics)
+        return len(self.reusable_scores(record, record.samples)) == len(self.metrics_of(record.samples))
 
 
 @dataclass(frozen=True)

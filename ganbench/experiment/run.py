@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ganbench.datasets import Dataset, UnavailableDataset
 from ganbench.errors import ModelError
 from ganbench.experiment.calling import calling
-from ganbench.experiment.cell import checked_samples
+from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.executors import Executor, Processes, Serial, units_of
 from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
+from ganbench.experiment.sampling import given_samples
 from ganbench.protocols import Protocol, load_protocol, protocol_names
 from ganbench.records.record import Place, Record
 from ganbench.records.store import Store
-from ganbench.registry.models import SampleArray, SampleFile
+from ganbench.registry.models import SampleArray, SampleFile, with_sample_form
 from ganbench.runtime.device import resolve_device, usable_cores
 
 if TYPE_CHECKING:
@@ -85,6 +87,10 @@ def run(
     fresh: bool = False,
     data_root: str | Path | None = None,
     download: bool = False,
+    scale: str | None = None,
+    layout: str | None = None,
+    time_limit: float | None = None,
+    cell_time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Train, sample and score models on data sets by a protocol.
@@ -103,6 +109,12 @@ def run(
         fresh: Compute everything again, whatever is stored.
         data_root: Where data sets lie; GANBENCH_DATA or the user's cache by default.
         download: Fetch data that are missing and can be fetched.
+        scale: That of samples from files and arrays, where it cannot be told: "0..255", "-1..1", "1..0", "standardised"
+            or "data" (as they are); see `ganbench.datasets.scale`.
+        layout: Their axes, where these cannot be told, as "NHWC"; see `ganbench.datasets.layout`.
+        time_limit: Seconds after which no training goes on and no cell is begun. What has been trained so far is
+            sampled and scored, its record says that training was stopped, and the next run goes on with it.
+        cell_time_limit: The same for the training of each cell.
         progress: A listener.
 
     Raises:
@@ -112,18 +124,20 @@ def run(
     """
     request = Request(
         protocol=protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol)),
-        models=_listed(models),
+        models=with_sample_form(_listed(models), scale, layout),
         datasets=_listed(datasets),
         metrics=_listed(metrics),
         seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
         data_root=None if data_root is None else str(data_root),
         download=download,
     )
+    until = None if time_limit is None else time.monotonic() + time_limit
+    conditions = Conditions(device, fresh, cell_time_limit, until)
     listener = progress or Silence()
     if results is not None:
-        return _run_in(request, Store(Path(results)), device, jobs, fresh, listener, kept=True)
+        return _run_in(request, Store(Path(results)), conditions, jobs, listener, kept=True)
     with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
-        return _run_in(request, Store(Path(folder)), device, jobs, fresh, listener, kept=False)
+        return _run_in(request, Store(Path(folder)), conditions, jobs, listener, kept=False)
 
 
 def evaluate(
@@ -138,6 +152,8 @@ def evaluate(
     fresh: bool = False,
     data_root: str | Path | None = None,
     download: bool = False,
+    scale: str | None = None,
+    layout: str | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Score samples, or a model, on a data set.
@@ -153,6 +169,8 @@ def evaluate(
         fresh: Compute everything again.
         data_root: Where data sets lie.
         download: Fetch data that are missing.
+        scale: That of the samples, where it cannot be told.
+        layout: Their axes, where these cannot be told.
         progress: A listener.
 
     Raises:
@@ -172,6 +190,8 @@ def evaluate(
         fresh=fresh,
         data_root=data_root,
         download=download,
+        scale=scale,
+        layout=layout,
         progress=progress,
     )
 
@@ -190,15 +210,15 @@ def _listed(things: Any) -> tuple[Any, ...]:
 
 
 def _run_in(
-    request: Request, store: Store, device: str, jobs: int | None, fresh: bool, progress: Progress, *, kept: bool
+    request: Request, store: Store, conditions: Conditions, jobs: int | None, progress: Progress, *, kept: bool
 ) -> Run:
     plan = make_plan(request)
-    stored = {} if fresh else plan.stored(store)
+    stored = {} if conditions.fresh else plan.stored(store)
     pending = [cell for cell in plan.cells if cell.place not in stored]
     progress.planned(plan, pending)
     try:
         if pending:
-            stored |= _compute(pending, request, store, device, jobs, fresh, progress)
+            stored |= _compute(pending, request, store, conditions, jobs, progress)
     finally:
         progress.finished()
     records = tuple(stored[cell.place] for cell in plan.cells)
@@ -206,19 +226,20 @@ def _run_in(
 
 
 def _compute(
-    pending: list[Cell], request: Request, store: Store, device: str, jobs: int | None, fresh: bool, progress: Progress
+    pending: list[Cell], request: Request, store: Store, conditions: Conditions, jobs: int | None, progress: Progress
 ) -> dict[Place, Record]:
     """Run cells, after a look at whether they can be run at all."""
     units = units_of(pending)
-    if _jobs(request, device, jobs, len(units)) > 1:
+    if _jobs(request, conditions.device, jobs, len(units)) > 1:
         Processes.prepare()
-    resolved = resolve_device(device)
-    examine([cell for cell in pending if fresh or not store.samples_path(cell.samples_key).exists()], resolved)
+    conditions = replace(conditions, device=resolve_device(conditions.device))
+    new = [cell for cell in pending if conditions.fresh or not store.samples_path(cell.samples_key).exists()]
+    examine(new, conditions.device)
     store.prepare()
     store.write_protocol(request.protocol)
-    jobs = _jobs(request, resolved, jobs, len(units))
+    jobs = _jobs(request, conditions.device, jobs, len(units))
     executor: Executor = Processes(jobs) if jobs > 1 else Serial()
-    return {record.place: record for record in executor(units, store, resolved, progress, fresh=fresh)}
+    return {record.place: record for record in executor(units, store, conditions, progress)}
 
 
 def _jobs(request: Request, device: str, jobs: int | None, n_units: int) -> int:
@@ -241,7 +262,7 @@ def examine(cells: Sequence[Cell], device: str) -> None:
     """
     for cell in {(cell.place.model, cell.place.dataset): cell for cell in reversed(cells)}.values():
         if isinstance(cell.model, SampleFile | SampleArray):
-            checked_samples(cell, cell.model.read())
+            given_samples(cell, cell.model)
             continue
         with calling(repr(cell.variant.label), may_seed=True):
             cell.model.load()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _HOME = {
     "PAPER_GRID": "parzen",
     "BandwidthSelection": "parzen",
+    "Chains": "metric",
     "Curve": "metric",
     "Finding": "metric",
     "Labels": "metric",
@@ -39,6 +40,7 @@ _HOME = {
 __all__ = [
     "PAPER_GRID",
     "BandwidthSelection",
+    "Chains",
     "Curve",
     "Finding",
     "Labels",

@@ -27,9 +27,20 @@ import msgspec
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["ROLES", "Curve", "Direction", "Features", "Finding", "Labels", "Metric", "MetricResult", "Value"]
+__all__ = [
+    "ROLES",
+    "Chains",
+    "Curve",
+    "Direction",
+    "Features",
+    "Finding",
+    "Labels",
+    "Metric",
+    "MetricResult",
+    "Value",
+]
 
-ROLES = ("train", "valid", "test", "labels", "features", "generator")
+ROLES = ("train", "valid", "test", "labels", "features", "chains", "generator")
 """What a metric may need besides the generated samples."""
 
 Direction = Literal["higher", "lower", "neither"]
@@ -107,11 +118,13 @@ class Finding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         code: For programs: words joined by hyphens.
         text: For people: a sentence.
         severity: A "warning" marks the value in every table; a "note" stands beside it where there is room.
+        about: The metric's own "value", or the "samples", and with them the values of all metrics.
     """
 
     code: str
     text: str
     severity: Literal["note", "warning"] = "warning"
+    about: Literal["value", "samples"] = "value"
 
 
 class MetricResult(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -141,6 +154,26 @@ class Labels(msgspec.Struct, frozen=True):
     test: Any = None
 
 
+class Chains(msgspec.Struct, frozen=True):
+    """The Markov chains that samples come from.
+
+    Attributes:
+        samples: By where chains started ("noise", "mean", "train"), what they were after the burn-in, every `thinning`
+            steps: `[rounds, chains, *event_shape]`. The generated samples are those of the first, round by round.
+        origins: `[chains]` int64, the training example at which each chain of the start "train" began.
+        burn_in: Steps before the first sample.
+        thinning: Steps from one sample of a chain to the next.
+        autocorrelation_times: In steps, by what was followed: the longest among the leading principal "components" and,
+            where the data have labels, among the indicators of the "classes".
+    """
+
+    samples: dict[str, Any]
+    origins: Any
+    burn_in: int
+    thinning: int
+    autocorrelation_times: dict[str, float]
+
+
 @runtime_checkable
 class Metric(Protocol):
     """What the harness asks of a metric.
@@ -154,7 +187,8 @@ class Metric(Protocol):
         direction: Of the first value: "higher" is better, "lower" is, or "neither".
         needs: Which of `ROLES` it is given besides the samples; a stored score depends on these and no others.
 
-    Two attributes may be left out; they tell `ganbench check` what to expect:
+    Three attributes may be left out. ``uses = ("labels",)`` names roles that it is given where there are any: arguments
+    with `None`, or parts that are None, otherwise. Two tell `ganbench check` what to expect:
 
     - ``symmetric = True``: samples and test data may exchange roles without changing the first value;
     - ``at_identity``: the first value where the samples are the test data. Without it, a metric with a direction must
@@ -189,6 +223,7 @@ class Metric(Protocol):
           may be changed;
         - ``labels``: a `Labels`;
         - ``features``: a function of examples to their features `[n, d]`;
+        - ``chains``: the `Chains` that the samples come from; other samples are not measured by a metric that needs it;
         - ``generator``: a seeded `torch.Generator` on the CPU, the only source of random numbers.
 
         Raises:

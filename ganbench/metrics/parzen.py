@@ -152,6 +152,14 @@ class Parzen:
         self.grid = expand_grid(grid)
         self.refinement_steps, self.validation_limit, self.groups = refinement_steps, validation_limit, groups
 
+    def valid_mean_log_likelihood(self, *, generated: torch.Tensor, valid: torch.Tensor) -> float:
+        """The validation data's mean log-likelihood at the bandwidth that they choose, in nats."""
+        validation = valid[: self.validation_limit or len(valid)]
+        chosen = select_bandwidth(validation, generated, self.grid)
+        if self.refinement_steps:
+            chosen = refine_bandwidth(validation, generated, chosen, steps=self.refinement_steps)
+        return max(chosen.mean_log_likelihoods)
+
     def measure(self, *, generated: torch.Tensor, valid: torch.Tensor, test: torch.Tensor) -> MetricResult:
         """Values `mean_log_likelihood` (nats, across examples), `bandwidth`, `valid_mean_log_likelihood`, ...
 

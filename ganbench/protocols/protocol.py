@@ -12,6 +12,7 @@ from msgspec import Meta
 from ganbench.choices import protocol_names
 from ganbench.errors import DataError, UnknownNameError
 from ganbench.protocols.published import Judgement, Published
+from ganbench.protocols.sampling import ChainRule, Count, Selection
 from ganbench.schema import convert
 
 __all__ = ["Across", "DatasetPlan", "Protocol", "load_protocol"]
@@ -19,7 +20,6 @@ __all__ = ["Across", "DatasetPlan", "Protocol", "load_protocol"]
 Across = Literal["examples", "folds"]
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[\w.\-]+$")]
-Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 
 _MOVED = {
@@ -75,6 +75,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         threads: Threads of a cell on the CPU, which decide the last bits of its numbers; 0 for all of the machine. With
             one, as many cells run side by side as there are cores: right for models so small that two cores on one
             matrix product cost more than they save.
+        chains: How models that are sampled by Markov chains are sampled.
+        selection: Which epoch of a training is sampled; the last one unless said.
         seconds_per_cell: Rough cost on two CPU cores, by data set and model name, for the estimate of a plan.
     """
 
@@ -89,6 +91,8 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     published: tuple[Published, ...] = ()
     judgement: Judgement = Judgement()
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
+    chains: ChainRule = ChainRule()
+    selection: Selection | None = None
     seconds_per_cell: dict[str, dict[str, Seconds]] = {}
 
     def __post_init__(self) -> None:

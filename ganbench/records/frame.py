@@ -258,12 +258,14 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
     summary = summarize(values, across)
     tested = sum({record.fold: len(value.per_example) for record, value in values}.values())
     error_samples = error_part(used, quantity, "samples")
-    spread_of_seeds = spread(values, error_samples, view.protocol.judgement.level) if across == "seeds" else {}
+    spread_of_seeds: dict[str, Any] = (
+        spread(values, error_samples, view.protocol.judgement.level) if across == "seeds" else {}
+    )
     others = [other for record, score in used for other in record.scores if other.metric != score.metric]
     return row._replace(
         error_samples=error_samples,
         error_validation=error_part(used, quantity, "validation examples"),
-        warnings=_once(finding for score in others for finding in score.findings if finding.severity == "warning"),
+        warnings=_once(_of_samples(used, others)),
         value=summary.mean,
         unit=values[0][1].unit,
         standard_error=summary.standard_error_unbiased if across == "seeds" else summary.standard_error,
@@ -276,6 +278,13 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
         mixed=tuple(_mixed([record for record, _ in used])),
         **spread_of_seeds,
     )
+
+
+def _of_samples(used: Sequence[tuple[Record, Score]], others: Sequence[Score]) -> Iterator[Finding]:
+    """The warnings about the samples themselves: of other metrics, and of what was made of samples from elsewhere."""
+    findings = [finding for record, _ in used if record.samples for finding in record.samples.findings]
+    findings += [finding for score in others for finding in score.findings if finding.about == "samples"]
+    return (finding for finding in findings if finding.severity == "warning")
 
 
 def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -15,7 +15,18 @@ from ganbench.metrics.metric import Curve, Finding, Value
 from ganbench.records.history import upgrade
 from ganbench.schema import convert, to_json
 
-__all__ = ["DataRef", "ModelRef", "Place", "Record", "SamplesRef", "Score", "Timing", "Training", "read_record"]
+__all__ = [
+    "ChainsRef",
+    "DataRef",
+    "ModelRef",
+    "Place",
+    "Record",
+    "SamplesRef",
+    "Score",
+    "Timing",
+    "Training",
+    "read_record",
+]
 
 # History of the format. A reader refuses a newer version by name and upgrades an older one (`records/history.py`).
 #   1: log-likelihood and neighbour distances as mappings of their own.
@@ -76,12 +87,32 @@ class ModelRef(_Struct, frozen=True):
         return f"{self.spec}@{self.mark}" if self.mark else self.spec
 
 
+class ChainsRef(_Struct, frozen=True):
+    """The Markov chains that samples come from: where they started, how many, and which of their steps were kept.
+
+    `sha256` is of all chains' numbers.
+    """
+
+    starts: tuple[str, ...]
+    chains: int
+    burn_in: int
+    thinning: int
+    sha256: Sha256
+
+
 class SamplesRef(_Struct, frozen=True):
-    """The samples that were scored: how many, the sha256 of their float32 numbers, and the key of their file."""
+    """The samples that were scored: how many, the sha256 of their float32 numbers, and the key of their file.
+
+    The key is empty for samples that are not kept: those of a training that is to go on. `chains` is None for samples
+    that do not come from Markov chains. `findings` say what was made of samples that came from elsewhere, to be like
+    the data.
+    """
 
     n: int
     sha256: Sha256
     key: str = ""
+    chains: ChainsRef | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 class Score(_Struct, frozen=True):
@@ -113,10 +144,23 @@ class Score(_Struct, frozen=True):
 
 
 class Training(_Struct, frozen=True):
-    """How the model was trained: epochs, the metrics of the last one, seconds, and where it began."""
+    """How the model was trained.
+
+    Attributes:
+        epochs: How many there were.
+        metrics: What the model said of the last one.
+        curves: The same of every epoch, by name; and "selection", validation log-likelihoods.
+        selected_epoch: The epoch whose parameters were sampled, where it was chosen on validation data.
+        stopped: Why there were no more epochs; empty where training came to its end.
+        seconds: Time spent.
+        provenance: Where it began.
+    """
 
     epochs: int = 0
     metrics: dict[str, float] = {}
+    curves: dict[str, Curve] = {}
+    selected_epoch: int | None = None
+    stopped: str = ""
     seconds: float = 0.0
     provenance: dict[str, Any] = {}
 

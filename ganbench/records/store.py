@@ -4,6 +4,7 @@ Layout::
 
     records/<protocol>/<dataset>/<model>/<fold>-seed<seed>.json   one record a cell
     samples/<key>.npz                                             samples, and how their model was trained
+    samples/<key>.chains.npz                                      the Markov chains that they come from, if they do
     checkpoints/<key>.pt                                          training state, in progress or complete
     locks/<key>.lock, .holder                                     whether a cell is being computed, and by whom
     protocols/<name>.json                                         the protocols of the records
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import socket
 import time
@@ -29,6 +31,7 @@ import numpy as np
 
 from ganbench.errors import StoreError
 from ganbench.files import UNFINISHED, file_name, has_file, read_bytes, write_atomically
+from ganbench.metrics.metric import Chains
 from ganbench.protocols import Protocol
 from ganbench.records.record import Place, Record, Training, read_record
 from ganbench.schema import convert, to_json
@@ -197,8 +200,14 @@ class Store:
 
     def remove(self, train_key: str, samples_key: str) -> None:
         """Forget a training and the samples of it."""
-        for path in (self.checkpoint_path(train_key), self.samples_path(samples_key)):
-            path.unlink(missing_ok=True)
+        self.checkpoint_path(train_key).unlink(missing_ok=True)
+        self.remove_samples(samples_key)
+
+    def remove_samples(self, key: str) -> None:
+        """Forget samples, and the chains that they come from."""
+        path = self.samples_path(key)
+        path.unlink(missing_ok=True)
+        path.with_suffix(".chains.npz").unlink(missing_ok=True)
 
     def samples_path(self, key: str) -> Path:
         """Where the samples of a key lie."""
@@ -231,6 +240,39 @@ class Store:
         if str(of_key) != key:
             raise StoreError(f"{path} holds the samples of another key. Delete the file to make it again.")
         return samples, training
+
+    def write_chains(self, key: str, chains: Chains) -> None:
+        """Store the chains that samples come from, NumPy arrays; before the samples, which tell that all is there."""
+        buffer = io.BytesIO()
+        arrays = {f"start {start}": array for start, array in chains.samples.items()}
+        steps = np.array([chains.burn_in, chains.thinning])
+        times = np.array(json.dumps(chains.autocorrelation_times))
+        np.savez(buffer, key=np.array(key), steps=steps, times=times, origins=chains.origins, **arrays)
+        write_atomically(self.samples_path(key).with_suffix(".chains.npz"), buffer.getvalue())
+
+    def read_chains(self, key: str) -> Chains | None:
+        """The chains that the samples of a key come from, or None where they do not come from any.
+
+        Raises:
+            StoreError: The file is there and cannot be read, or holds the chains of another key.
+        """
+        path = self.samples_path(key).with_suffix(".chains.npz")
+        if not has_file(path):
+            return None
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = dict(archive.items())
+            of_key, origins, times = (arrays[name] for name in ("key", "origins", "times"))
+            samples = {name.removeprefix("start "): a for name, a in arrays.items() if name.startswith("start ")}
+            burn_in, thinning = map(int, arrays["steps"])
+            chains = Chains(samples, origins, burn_in, thinning, json.loads(str(times)))
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise StoreError(f"{path} cannot be read ({error}). Delete the file to make it again.") from error
+        if str(of_key) != key:
+            raise StoreError(f"{path} holds the chains of another key. Delete the file to make it again.")
+        return chains
 
 
 def _had_data(record: Record) -> bool:

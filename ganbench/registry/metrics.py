@@ -30,6 +30,10 @@ _ATTRIBUTES: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda v: isinstance(v, tuple | list) and all(role in ROLES for role in v),
         f'a tuple, as in needs = ("test",), of: {", ".join(ROLES)}',
     ),
+    "uses": (
+        lambda v: isinstance(v, tuple | list) and all(role == "labels" for role in v),
+        'left out, or ("labels",)',
+    ),
     "measure": (callable, "a method"),
 }
 """What a metric has, whether a value is right, and what else it should be."""
@@ -55,6 +59,11 @@ class MetricSource:
     def name(self) -> str:
         """The metric's own name."""
         return self.metric.name
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What it is given besides the samples: what it needs, and what it uses where there is some."""
+        return (*self.metric.needs, *getattr(self.metric, "uses", ()))
 
     @property
     def label(self) -> str:
@@ -178,6 +187,8 @@ def _checked(
     """
     owner = f"The metric {type(metric).__name__!r}"
     for attribute, (is_right, expected) in _ATTRIBUTES.items():
+        if attribute == "uses" and not hasattr(metric, attribute):
+            continue
         if not hasattr(metric, attribute):
             raise UsageError(f"{owner} lacks {attribute!r}; {_CONTRACT}.")
         value = getattr(metric, attribute)

@@ -11,7 +11,7 @@ import math
 import tomllib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ganbench.errors import DataError, ModelError, UsageError
-from ganbench.files import content_key, file_sha256
+from ganbench.files import content_key
 from ganbench.registry.source import Source, check_names, find_target, installed, object_target
 from ganbench.registry.specs import Spec, format_spec, like_default, normal_path, parse_spec, same_setting
 from ganbench.registry.user_files import user_error_place
@@ -34,12 +34,12 @@ __all__ = [
     "SampleFunction",
     "Variant",
     "find_model",
+    "with_sample_form",
 ]
 
 ENTRY_POINT_GROUP = "ganbench.models"
-_SAMPLE_SUFFIXES = (".npy", ".npz")
-_NAMES_OF_SAMPLES = ("samples", "images", "arr_0")
-_HINT = "A model may also be given as package.module:Class, ./file.py:Class, or a file of samples (.npy, .npz)."
+_HINT = "A model may also be given as package.module:Class, ./file.py:Class, or a file or folder of samples."
+_SAMPLE_SETTINGS = ("layout", "scale")
 _METHODS = ("fit", "sample", "state_dict", "load_state_dict")
 _marks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of the classes and functions that are in no file
 
@@ -73,36 +73,78 @@ def find_model(spec: Any) -> ModelSource | ModelObject | SampleFile | SampleArra
     if not isinstance(spec, str):
         return _find_object(spec)
     parsed = parse_spec(spec)
-    if parsed.target.lower().endswith(_SAMPLE_SUFFIXES):
-        if parsed.settings:
-            raise UsageError(f"{spec!r}: a file of samples takes no settings.")
-        path = normal_path(parsed.target)
-        if not path.is_file():
-            raise UsageError(f"{spec!r}: there is no file {parsed.target}.")
-        return SampleFile(path)
-    if ":" not in parsed.target and not parsed.target.endswith(".py"):
-        _refuse_other_files(spec.strip(), parsed.target)
+    found = _sample_file(spec.strip(), parsed)
+    if found is not None:
+        return found
     return ModelSource(*find_target(parsed, ENTRY_POINT_GROUP, "model", _HINT), parsed.settings)
 
 
+def _sample_file(spec: str, parsed: Spec) -> SampleFile | None:
+    """The file or folder of samples that a spec names, if any; installed names and modules are none.
+
+    Raises:
+        UsageError: It is of no known kind, or not there.
+    """
+    from ganbench.datasets import sample_format
+
+    target, settings = parsed.target, parsed.settings
+    if normal_path(spec).exists():  # with brackets of its own
+        target, settings = spec, {}
+    path = normal_path(target)
+    if target in installed(ENTRY_POINT_GROUP) or target.endswith(".py") or ".py:" in target:
+        return None
+    if sample_format(path) is None:
+        _refuse_other_files(spec, target)
+        return None
+    if unknown := sorted(set(settings) - set(_SAMPLE_SETTINGS)):
+        raise UsageError(f"{spec!r}: samples have no setting {unknown[0]!r}; they take layout=... and scale=...")
+    if not path.exists():
+        raise UsageError(f"{spec!r}: there is no file {target}.")
+    return SampleFile(path, {name: str(value) for name, value in settings.items()})
+
+
 def _refuse_other_files(spec: str, target: str) -> None:
-    """Say what to do with a folder, a picture or a mistyped path; installed names are none of them."""
-    if target in installed(ENTRY_POINT_GROUP):
+    """Say what to do with a file of another kind or a mistyped path."""
+    from ganbench.datasets import sample_formats
+
+    if ":" in target:
         return
-    path = next((path for path in (normal_path(spec), normal_path(target)) if path.exists()), None)
-    if path is not None:
-        what = "a folder" if path.is_dir() else "a file of another kind"
-        raise UsageError(
-            f"{spec!r} is {what}. Samples are read from .npy and .npz files, [n, *event_shape] in the range of the "
-            "data: write them with numpy.save or numpy.savez(path, samples=samples)."
-        )
+    if normal_path(target).exists():
+        raise UsageError(f"{spec!r} is a file of another kind. Samples are read from {sample_formats()}.")
     if "/" in target or "." in target:
         raise UsageError(f"{spec!r}: there is no file {target}. {_HINT}")
+
+
+def with_sample_form(models: Sequence[Any], scale: str | None, layout: str | None) -> tuple[Any, ...]:
+    """Models, of which those that are samples have the scale and layout that are given.
+
+    Raises:
+        UsageError: None of them are samples, or the scale or layout is not known.
+    """
+    from ganbench.datasets import check_layout, check_scale
+
+    given = ({"scale": check_scale(scale)} if scale else {}) | ({"layout": check_layout(layout)} if layout else {})
+    if not given:
+        return tuple(models)
+    found = [find_model(model) for model in models]
+    if not any(isinstance(source, SampleFile | SampleArray) for source in found):
+        raise UsageError(
+            f"{' and '.join(f'--{name}' for name in given)} say what samples are like; there are none here."
+        )
+    return tuple(_formed(*pair, given) for pair in zip(models, found, strict=True))
+
+
+def _formed(model: Any, found: Any, given: Mapping[str, str]) -> Any:
+    if isinstance(found, SampleFile):
+        return format_spec(str(found.path), {**given, **found.settings})
+    return replace(found, settings=given) if isinstance(found, SampleArray) else model
 
 
 def _find_object(thing: Any) -> ModelSource | ModelObject | SampleArray:
     from ganbench.datasets import as_array
 
+    if isinstance(thing, SampleArray):
+        return thing
     settings: dict[str, Any] = {}
     if isinstance(thing, functools.partial) and isinstance(thing.func, type) and not thing.args:
         thing, settings = thing.func, _storable(thing)
@@ -204,6 +246,19 @@ class ModelSource(Source):
         shown = changed if preset == default else {**changed, "preset": preset}
         return Variant(format_spec(self.stem, shown), {**values, **changed}, preset)
 
+    @cached_property
+    def sampling_hyperparameters(self) -> tuple[str, ...]:
+        """The hyper-parameters that its class declares to matter for sampling only.
+
+        Raises:
+            ModelError: The declaration is not a literal list of names, or names what the constructor does not have.
+        """
+        names = self.declared("sampling_hyperparameters")
+        unknown = [name for name in names if name not in (self.parameters or names)]
+        if unknown:
+            raise ModelError(f"{self.name!r}: sampling_hyperparameters names {unknown[0]!r}, which it does not have.")
+        return names
+
     def check_settings(self) -> None:
         """Refuse settings that the constructor does not have, as far as its source tells.
 
@@ -265,6 +320,11 @@ class ModelObject:
         """None: it has no folder."""
         return {}
 
+    @property
+    def sampling_hyperparameters(self) -> tuple[str, ...]:
+        """None that would matter: its training is never used again."""
+        return ()
+
     def dependencies(self) -> dict[str, str]:
         """Nothing that could be looked at again."""
         return {}
@@ -287,9 +347,15 @@ class ModelObject:
 
 @dataclass(frozen=True)
 class SampleFile:
-    """A file of samples, which are scored and never trained."""
+    """A file or folder of samples, which are scored and never trained.
+
+    Attributes:
+        path: Where it is.
+        settings: Its `layout` and `scale`, where they were given.
+    """
 
     path: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -303,42 +369,34 @@ class SampleFile:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 of the file."""
-        return file_sha256(self.path)
+        """sha256 of the file, or of the names and contents of a folder."""
+        from ganbench.datasets import source_sha256
+
+        return source_sha256(self.path)
 
     def dependencies(self) -> dict[str, str]:
         """The file."""
         return {self.path.name: self.fingerprint}
 
     def variant(self, dataset: str, event_shape: Sequence[int]) -> Variant:
-        """Samples have no hyper-parameters."""
-        return Variant(self.path.name)
+        """Samples have no hyper-parameters but how they are to be read."""
+        return Variant(format_spec(self.path.name, self.settings), self.settings)
 
     def read(self) -> np.ndarray:
         """The samples as they are stored.
 
         Raises:
-            DataError: The file cannot be read, or which of its arrays are samples cannot be told.
+            DataError: The file cannot be read.
+            UsageError: Which of its arrays are the samples cannot be told.
             ModelError: It has changed since its fingerprint was taken.
         """
-        from ganbench.datasets import read_array_file
+        from ganbench.datasets import read_samples, source_sha256
 
         planned = self.fingerprint
-        arrays = read_array_file(self.path, ("samples",))
-        if file_sha256(self.path) != planned:
+        samples = read_samples(self.path).samples
+        if source_sha256(self.path) != planned:
             raise ModelError(f"{self.path.name} changed while the run went on. Run the same command again.")
-        return arrays[_name_of_samples(arrays, self.path)]
-
-
-def _name_of_samples(arrays: Mapping[str, np.ndarray], path: Path) -> str:
-    """By its name, or as the only array with more than one dimension: the others may be labels."""
-    named = [name for name in _NAMES_OF_SAMPLES if name in arrays]
-    many = [name for name, array in arrays.items() if array.ndim >= 2] or list(arrays)
-    if named or len(many) == 1:
-        return [*named, *many][0]
-    raise UsageError(
-        f"{path} holds {len(arrays)} arrays ({', '.join(arrays)}); which are the samples? Name one of them 'samples'."
-    )
+        return samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -347,6 +405,7 @@ class SampleArray:
 
     samples: np.ndarray
     name: str = "samples"
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def mark(self) -> str:
@@ -365,8 +424,8 @@ class SampleArray:
         return {self.name: self.fingerprint}
 
     def variant(self, dataset: str, event_shape: Sequence[int]) -> Variant:
-        """Samples have no hyper-parameters."""
-        return Variant(self.name)
+        """Samples have no hyper-parameters but how they are to be read."""
+        return Variant(format_spec(self.name, self.settings), self.settings)
 
     def read(self) -> np.ndarray:
         """The samples."""

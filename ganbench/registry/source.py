@@ -168,6 +168,24 @@ class Source:
         """
         return _constructor_parameters(self._definitions, self.attribute)
 
+    def declared(self, attribute: str) -> tuple[str, ...]:
+        """The strings that the class lists by ``attribute = ("...",)`` in its body, read without importing it.
+
+        Raises:
+            ModelError: The source cannot be read, or the declaration is not a literal list of strings.
+        """
+        node = self._definitions.get(self.attribute)
+        while isinstance(node, ast.ClassDef):
+            for statement in node.body:
+                if isinstance(statement, ast.Assign) and any(
+                    isinstance(target, ast.Name) and target.id == attribute for target in statement.targets
+                ):
+                    return _strings(self.name, attribute, statement.value)
+            base = node.bases[0] if node.bases else None
+            above = self._definitions.get(base.id) if isinstance(base, ast.Name) else None
+            node = above if above is not node else None
+        return ()
+
     @property
     def is_function(self) -> bool:
         """Whether the source defines a function of this name, rather than a class."""
@@ -221,6 +239,19 @@ class Source:
                 f"{self.name!r}: its source has changed since this process imported {self.module}. Restart Python, or "
                 "reload the module (importlib.reload)."
             )
+
+
+def _strings(name: str, attribute: str, node: ast.expr) -> tuple[str, ...]:
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        value = None
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise ModelError(
+            f'{name!r}: {attribute} must be a literal list of strings, as in {attribute} = ["..."]; it is '
+            f"{ast.unparse(node)}."
+        )
+    return tuple(value)
 
 
 def _constructor_parameters(definitions: Mapping[str, ast.stmt], name: str) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from ganbench.records.row import to_frame
 from ganbench.records.store import Store
 from ganbench.registry.metrics import find_metric
 from ganbench.registry.specs import format_spec, parse_spec
+from ganbench.reports.captions import describe, provenance
 from ganbench.reports.formats import suffix
 from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
 from ganbench.reports.table1 import render_table
@@ -248,32 +249,39 @@ def write_reports(run: Run) -> list[Path]:
     for cell, record in zip(run.plan.cells, run.records, strict=True):
         if record.status == "done" and record.place[:2] not in seen:
             seen.add(record.place[:2])
-            written += _write_sheets(run.store, cell, new=record.place in run.new)
+            written += _write_sheets(run.store, cell, record, new=record.place in run.new)
     return written
 
 
-def _write_sheets(store: Store, cell: Cell, *, new: bool) -> list[Path]:
+def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> list[Path]:
     if not is_image(cell.dataset.event_shape):
         return []
     record_path = store.record_path(cell.protocol.name, cell.place)
     folder = store.root / "sheets" / record_path.parent.relative_to(store.root / "records")
     sheets = [folder / "samples.png", folder / "neighbors.png"]
     if new or not all(sheet.exists() for sheet in sheets):
-        samples = _samples(store, cell)
+        samples = _samples(store, cell, record)
         if samples is None:
             return []
-        write_atomically(sheets[0], sample_sheet(samples[:_SHOWN]))
-        write_atomically(sheets[1], neighbor_sheet(samples[:_PICTURED], _nearest(samples[:_PICTURED], cell)))
+        samples, title, metadata = samples[:_SHOWN], describe(record), provenance(record)
+        drawn = f"{title}. The first {len(samples)} samples."
+        write_atomically(sheets[0], sample_sheet(samples, title=drawn, metadata=metadata))
+        samples = samples[:_PICTURED]
+        drawn = (
+            f"{title}. The first {len(samples)} samples; at the right of each, framed, the nearest training example."
+        )
+        nearest = _nearest(samples, cell)
+        write_atomically(sheets[1], neighbor_sheet(samples, nearest, title=drawn, metadata=metadata))
     return sheets
 
 
-def _samples(store: Store, cell: Cell) -> np.ndarray | None:
-    from ganbench.experiment.cell import checked_samples
+def _samples(store: Store, cell: Cell, record: Record) -> np.ndarray | None:
+    from ganbench.experiment.sampling import given_samples
     from ganbench.registry.models import SampleArray, SampleFile
 
     if isinstance(cell.model, SampleFile | SampleArray):
-        return checked_samples(cell, cell.model.read())
-    stored = store.read_samples(cell.samples_key)
+        return given_samples(cell, cell.model).samples
+    stored = store.read_samples(record.samples.key) if record.samples else None
     return None if stored is None else stored[0]
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-__all__ = ["is_image", "neighbor_sheet", "sample_sheet"]
+__all__ = ["FRAME", "figure2_pixels", "grid_pixels", "is_image", "neighbor_sheet", "sample_sheet", "shown_values"]
+
+FRAME = (255, 210, 0)
+"""The colour around training examples: yellow."""
 
 _GAP = 2  # pixels of background between images
 _LEAST_SIDE = 32  # smaller images are enlarged by a whole factor
+_FONT_SIZE, _LINE = 12, 16  # pixels
 
 
 def is_image(event_shape: tuple[int, ...]) -> bool:
@@ -17,29 +23,87 @@ def is_image(event_shape: tuple[int, ...]) -> bool:
     return len(event_shape) == 2 or (len(event_shape) == 3 and event_shape[0] in (1, 3))
 
 
-def sample_sheet(images: np.ndarray, columns: int = 10) -> bytes:
-    """A PNG of images `[n, *event_shape]`, row by row.
+def sample_sheet(
+    images: np.ndarray, columns: int = 10, *, title: str = "", metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """A PNG of images `[n, *event_shape]`, row by row, as `shown_values` shows them.
 
-    Values in [0, 1] are shown as they are; other ranges are stretched over all images together.
+    Args:
+        images: The images.
+        columns: Images in a row.
+        title: Text above them.
+        metadata: What the PNG says of itself, as text chunks.
     """
-    return _png(_grid(_to_pixels(images), columns))
+    return _png(grid_pixels(images, columns), title, metadata)
 
 
-def neighbor_sheet(generated: np.ndarray, nearest: np.ndarray, pairs_per_row: int = 6) -> bytes:
-    """A PNG of pairs: each generated image `[n, *event_shape]` and, in a yellow frame, its nearest example."""
+def neighbor_sheet(
+    generated: np.ndarray,
+    nearest: np.ndarray,
+    pairs_per_row: int = 6,
+    *,
+    title: str = "",
+    metadata: Mapping[str, str] | None = None,
+) -> bytes:
+    """A PNG of pairs: each generated image `[n, *event_shape]` and, in a yellow frame, its nearest example.
+
+    Args:
+        generated: The generated images.
+        nearest: An example for each.
+        pairs_per_row: Pairs in a row.
+        title: Text above them.
+        metadata: What the PNG says of itself, as text chunks.
+    """
     pixels = _to_pixels(np.concatenate([generated, nearest]))
     left, right = pixels[: len(generated)], _framed(pixels[len(generated) :])
     left = np.pad(left, ((0, 0), (_GAP, _GAP), (_GAP, _GAP), (0, 0)), constant_values=255)
     interleaved = np.stack([left, right], axis=1).reshape(-1, *left.shape[1:])
-    return _png(_grid(interleaved, 2 * pairs_per_row))
+    return _png(_grid(interleaved, 2 * pairs_per_row), title, metadata)
+
+
+def grid_pixels(images: np.ndarray, columns: int) -> np.ndarray:
+    """Images `[n, *event_shape]`, row by row, as one picture: uint8 `[height, width, 3]`."""
+    return _grid(_to_pixels(images), columns)
+
+
+def figure2_pixels(samples: np.ndarray, nearest: np.ndarray) -> np.ndarray:
+    """A picture as in the paper's Figure 2: samples, and at the right, framed, the nearest example of the last column.
+
+    Args:
+        samples: `[rows, columns, *event_shape]`.
+        nearest: `[rows, *event_shape]`, the training example that is nearest to the last sample of each row.
+
+    Returns:
+        uint8 `[height, width, 3]`.
+    """
+    rows, columns = samples.shape[:2]
+    pixels = _to_pixels(np.concatenate([samples.reshape(-1, *samples.shape[2:]), nearest]))
+    left = _grid(pixels[: rows * columns], columns)
+    height, width = pixels.shape[1:3]
+    right = np.full((len(left), width + 2 * _GAP, 3), 255, dtype=np.uint8)
+    for row, image in enumerate(_framed(pixels[rows * columns :])):
+        top = row * (height + _GAP)
+        right[top : top + height + 2 * _GAP] = image
+    return np.concatenate([left, right], axis=1)
+
+
+def shown_values(images: np.ndarray) -> np.ndarray:
+    """The brightness in [0, 1] with which images `[n, *event_shape]` are shown.
+
+    Values in [0, 1] are shown as they are. Where some are negative, as after contrast normalisation, each image is
+    shown by itself and symmetrically about zero, as 1/2 + x / (2 max|x|): zero is grey. Otherwise, where some exceed 1,
+    all are divided by the largest.
+    """
+    images = np.asarray(images, dtype=np.float64)
+    if images.min() < 0:
+        largest = np.abs(images).max(axis=tuple(range(1, images.ndim)), keepdims=True)
+        return 0.5 + images / (2 * np.maximum(largest, 1e-12))
+    return images / max(1.0, float(images.max()))
 
 
 def _to_pixels(images: np.ndarray) -> np.ndarray:
     """uint8 `[n, height, width, 3]`, small images enlarged."""
-    images = np.asarray(images, dtype=np.float64)
-    low, high = float(images.min()), float(images.max())
-    if low < 0 or high > 1:
-        images = (images - low) / max(high - low, 1e-12)
+    images = shown_values(images)
     images = images[:, None] if images.ndim == 3 else images
     images = np.broadcast_to(images, (len(images), 3, *images.shape[2:])).transpose(0, 2, 3, 1)
     factor = max(1, -(-_LEAST_SIDE // images.shape[1]))
@@ -49,7 +113,7 @@ def _to_pixels(images: np.ndarray) -> np.ndarray:
 def _framed(pixels: np.ndarray) -> np.ndarray:
     n, height, width, _ = pixels.shape
     framed = np.empty((n, height + 2 * _GAP, width + 2 * _GAP, 3), dtype=np.uint8)
-    framed[:] = (255, 210, 0)
+    framed[:] = FRAME
     framed[:, _GAP:-_GAP, _GAP:-_GAP] = pixels
     return framed
 
@@ -66,9 +130,39 @@ def _grid(pixels: np.ndarray, columns: int) -> np.ndarray:
     return sheet
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def _png(pixels: np.ndarray, title: str, metadata: Mapping[str, str] | None) -> bytes:
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
+    information = PngInfo()
+    for key, text in {"Title": title, **(metadata or {})}.items():
+        if text:
+            information.add_itxt(key, text)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    image = _titled(Image.fromarray(pixels), title)
+    image.save(buffer, format="PNG", optimize=True, pnginfo=information)
     return buffer.getvalue()
+
+
+def _titled(image: Any, title: str) -> Any:
+    """The image below its title, whose lines are broken where they would be wider."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    if not title:
+        return image
+    font = ImageFont.load_default(_FONT_SIZE)
+    lines = [""]
+    for word in title.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) <= image.width - 2 * _GAP:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    lines = [line for line in lines if line]
+    above = len(lines) * _LINE + _GAP
+    sheet = Image.new("RGB", (image.width, above + image.height), "white")
+    sheet.paste(image, (0, above))
+    draw = ImageDraw.Draw(sheet)
+    for number, line in enumerate(lines):
+        draw.text((_GAP, number * _LINE), line, fill="black", font=font)
+    return sheet

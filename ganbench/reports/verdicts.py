@@ -15,7 +15,7 @@ from ganbench.protocols import Judgement, Protocol, Published, published_elsewhe
 from ganbench.records.frame import PARZEN, PARZEN_QUANTITIES, published_fields
 from ganbench.records.record import Record
 from ganbench.records.row import Row
-from ganbench.registry.models import find_model
+from ganbench.registry.models import ModelSource, find_model
 
 __all__ = ["judged", "printed_by_others", "trained_less"]
 
@@ -40,7 +40,7 @@ def judged(
         models: Names or specs of the models that were asked for; all by default.
         datasets: Names of the data sets that were asked for; all by default.
     """
-    cells: dict[tuple[str, ...], list[Row]] = {}
+    cells: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         cells.setdefault(row[: Row._fields.index("quantity") + 1], []).append(row)
     result: list[Row] = []
@@ -89,7 +89,8 @@ def trained_less(record: Record, name: str) -> str:
         name: The hyper-parameter that says how long, a number or a list of them.
     """
     asked = _total(record.model.hyperparameters.get(name))
-    done = asked if record.training is None or asked is None else min(asked, record.training.epochs or asked)
+    stopped = record.training is not None and record.training.stopped  # not where validation data ended it
+    done = float(record.training.epochs) if record.training is not None and stopped else asked
     planned = _total(_preset(record).get(name)) or asked
     return "" if done is None or planned is None or done >= planned else f"{name} {done:g} of {planned:g}"
 
@@ -107,9 +108,10 @@ def _total(amount: Any) -> float | None:
 def _preset(record: Record) -> dict[str, Any]:
     """The preset's numbers; none where the model is not installed any more."""
     try:
-        presets = find_model(record.model.name).presets
+        model = find_model(record.model.name)
     except UserError:
         return {}
+    presets = model.presets if isinstance(model, ModelSource) else {}
     path = presets.get(record.model.preset or record.dataset.name)
     return tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
 

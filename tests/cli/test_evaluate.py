@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from written_formats import write_pictures
+
+import ganbench
 
 
 @pytest.fixture
@@ -65,14 +68,14 @@ def test_the_number_is_that_of_the_definition(command, samples, toy_images):
     ("values", "message"),
     [
         (
-            np.full((5, 9), 200.0),
-            "range from 200 to 200; the data lie in [0, 1]. They look like 0..255: divide by 255.",
+            np.full((5, 9), 300.0),
+            "range from 300 to 300; the data lie in [0, 1].",
         ),
-        (np.arange(18, dtype=np.uint8).reshape(2, 9), "divide by 255"),
-        (np.linspace(-1, 1, 18).reshape(2, 9), "They look like -1..1: use (x + 1) / 2."),
-        (np.full((2, 9), -7.0), "Bring them to the scale of the data."),
+        (np.arange(18, dtype=np.uint8).reshape(2, 9), "whole numbers up to 17: say --scale=0..255, or the true one"),
+        (np.linspace(-0.8, 0.8, 18).reshape(2, 9), "They may be on -1..1: say --scale=-1..1 if so."),
+        (np.full((2, 9), -7.0), "Bring them to the scale of the data, or name theirs by its black and white"),
         (np.zeros((5, 8)), "samples have shape [5, 8]; expected [n, 3, 3] or [n, 9] with n >= 1."),
-        (np.zeros((5, 1, 3, 3)), "samples have shape [5, 1, 3, 3]"),
+        (np.zeros((5, 2, 3, 3)), "samples have shape [5, 2, 3, 3]"),
         (np.zeros((0, 9)), "samples have shape [0, 9]"),
         (np.zeros(()), "samples have shape []"),
         (np.array([[0.5] * 8 + [np.nan], [0.5] * 9]), "1 of 2 samples hold NaN or infinity"),
@@ -94,7 +97,7 @@ def test_files_that_hold_no_samples(command, samples, toy_images, tmp_path):
     (tmp_path / "pictures").mkdir()
     cases = {
         samples(name="two.npz", a=one, b=one): "holds 2 arrays (a, b); which are the samples?",
-        str(tmp_path / "pictures"): "is a folder. Samples are read from .npy and .npz files",
+        str(tmp_path / "pictures"): "is a folder that holds no PNG or JPEG files",
         str(tmp_path / "nowhere.npz"): "there is no file",
     }
     (tmp_path / "text.npz").write_text("hello")
@@ -107,6 +110,67 @@ def test_files_that_hold_no_samples(command, samples, toy_images, tmp_path):
         assert not (tmp_path / "results").exists()
     path = samples(name="both.npz", samples=one + 0.5, labels=np.zeros(2))
     assert command("evaluate", path, "--dataset", toy_images, "--quiet")[0] == 0
+
+
+def test_what_is_converted_is_said_in_progress_output_and_record(command, samples, toy_images):
+    images = np.load(toy_images)["train"]
+    plain = json.loads(command("evaluate", samples(images), "--dataset", toy_images, "--json")[1])
+    path = samples(name="theirs.npz", arr_0=np.repeat(2 * images[..., None] - 1, 3, -1), arr_1=np.arange(24))
+    _, out, err = command("evaluate", path, "--dataset", toy_images, "--json")
+    record = json.loads(out)
+    assert record["samples"]["sha256"] == plain["samples"]["sha256"]
+    assert "findings" not in plain["samples"]
+    assert [finding["code"] for finding in record["samples"]["findings"]] == ["layout", "scale"]
+    assert {finding["severity"] for finding in record["samples"]["findings"]} == {"note"}
+    for finding in record["samples"]["findings"]:
+        assert f"  note: {finding['text']}.\n" in err
+    text = command("evaluate", path, "--dataset", toy_images, "--quiet")[1]
+    assert "  note: Found the shape [24, 3, 3, 3], read as NHWC, grey in three equal channels" in text
+
+
+def test_what_cannot_be_told_is_said_by_flags_and_makes_a_row_of_its_own(command, samples, toy_images):
+    images = np.load(toy_images)["train"]
+    path = samples(np.rint(images * 16).swapaxes(1, 2))
+    code, _, err = command("evaluate", path, "--dataset", toy_images, "--quiet")
+    assert (code, "say --scale=0..255, or the true one, as --scale=0..16" in err) == (1, True)
+    rows = []
+    for flags in (["--scale=0..16"], ["--scale=0..16", "--layout", "nwh"]):
+        code, out, _ = command("evaluate", path, "--dataset", toy_images, "--quiet", "--json", *flags)
+        assert code == 0
+        rows.append(json.loads(out))
+    assert rows[1]["model"]["spec"] == 'mine.npz[layout=NWH,scale="0..16"]'
+    assert rows[0]["model"]["hyperparameters"] == {"scale": "0..16"}
+    again = command(
+        "run-all", "--models", rows[1]["model"]["spec"].replace("mine.npz", path), "--datasets", toy_images, "--quiet"
+    )
+    assert again[0] == 0
+    stored = [r for r in json.loads(command("table", "--format", "json")[1]) if r["metric"] == "parzen"]
+    assert {row["model"] for row in stored} == {row["model"]["spec"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--scale=grey"], "The scale 'grey' is not known"),
+        (["--layout", "XYZ"], "The layout 'XYZ' is not known"),
+        (["--layout", "NCHW"], "By the layout NCHW they do not fit"),
+    ],
+)
+def test_flags_that_do_not_fit(command, samples, toys, toy_images, flags, said):
+    code, _, err = command("evaluate", samples(), "--dataset", toy_images, "--quiet", *flags)
+    assert (code in (1, 2), said in err) == (True, True)
+    code, _, err = command("evaluate", f"{toys}:uniform", "--dataset", toy_images, "--quiet", "--scale=0..255")
+    assert (code, "--scale say what samples are like; there are none here" in err) == (2, True)
+
+
+def test_a_folder_of_pictures_and_arrays_in_python(command, toy_images, tmp_path):
+    images = np.rint(np.load(toy_images)["train"] * 255).astype(np.uint8)
+    folder = write_pictures(tmp_path / "pictures", images)
+    code, out, _ = command("evaluate", str(folder), "--dataset", toy_images, "--quiet", "--json")
+    record = json.loads(out)
+    assert (code, record["model"]["spec"], record["samples"]["n"]) == (0, "pictures", 24)
+    outcome = ganbench.evaluate(images.swapaxes(1, 2), toy_images, layout="NWH", scale="0..255")
+    assert outcome.records[0].samples.sha256 == record["samples"]["sha256"]
 
 
 def test_a_model_is_trained_and_taken_from_the_store_the_second_time(command, toys, toy_images):

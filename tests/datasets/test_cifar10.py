@@ -183,3 +183,19 @@ def test_the_known_files_are_those_of_torchvision():
 
     assert (CIFAR10.url, CIFAR10.filename, CIFAR10.tgz_md5) == (_URL, _ARCHIVE, _ARCHIVE_MD5)
     assert list(_MD5.items()) == [tuple(pair) for pair in CIFAR10.train_list + CIFAR10.test_list]
+
+
+class _Foreign:
+    """Unpickling it ends the test."""
+
+    def __reduce__(self):
+        return pytest.fail, ("foreign code ran",)
+
+
+@pytest.mark.parametrize("content", [_Foreign(), {b"data": _Foreign()}, {b"labels": [1]}, [1]], ids=str)
+def test_foreign_code_in_a_batch_of_a_known_hash_is_not_run(tmp_path, batches, write, content):
+    md5 = write(batches)
+    text = pickle.dumps(content, protocol=2)
+    (tmp_path / "cifar-10-batches-py" / "data_batch_1").write_bytes(text)
+    with pytest.raises(DataError, match="data_batch_1 is no batch of CIFAR-10: "):
+        load(tmp_path, md5=md5 | {"data_batch_1": hashlib.md5(text).hexdigest()})

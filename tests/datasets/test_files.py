@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from ganbench.datasets import load_dataset, read_array_file
-from ganbench.errors import DataError
+from ganbench.datasets import load_dataset, read_array_file, read_samples
+from ganbench.errors import DataError, UsageError
 
 
 @pytest.fixture
@@ -65,12 +65,16 @@ def test_the_name_of_a_single_array_and_of_the_file_do_not_enter_the_checksum(sa
 @pytest.mark.parametrize(
     ("array", "said"),
     [
-        (np.linspace(-1, 1, 40).reshape(20, 2), r"\[0, 1\], found \[-1, 1\].*Rescale"),
-        (np.full((20, 2), 255.0), r"found \[255, 255\]"),
+        (np.linspace(-1, 1.5, 80).reshape(20, 2, 2), r"found \[-1, 1.5\].*Rescale.*\[scale=0..255\].*\[scale=data\]"),
+        (np.full((20, 2, 2), 100.0), r"found \[100, 100\]"),
         (np.full((20, 2), np.nan), "nan"),
-        (np.full((20, 2), 200, np.int64), "found int64"),
-        (np.ones((20, 2), bool), "found bool"),
-        (np.ones((20, 2), np.uint8), "0 and 1 only"),
+        (np.full((20, 2), np.inf), "inf"),
+        (
+            np.full((20, 16), 200.0),
+            r"flat rows in \[200, 200\]: pictures on 0..255 or vectors.*scale=0..255.*scale=data",
+        ),
+        (np.ones((20, 2), np.uint8), r"0 and 1 only.*\[scale=0..1\] or \[scale=0..255\]"),
+        (np.zeros((20, 3, 8, 3)), r"read in 2 ways; write behind the path \[layout=NCHW\] or \[layout=NHWC\]"),
         (np.zeros(20), r"found shape \(20,\)"),
         (np.zeros((20, 0)), "at least one example"),
         (np.zeros((9, 2)), "at least 10 examples, found 9"),
@@ -85,8 +89,8 @@ def test_what_is_no_set_of_images_is_refused(save, array, said):
 def test_arrays_that_could_be_anything_are_refused_with_the_names_to_give(save):
     images = np.zeros((20, 2))
     named = "train, valid and test .and train_labels.*'images' .and its labels 'labels'"
-    with pytest.raises(DataError, match=rf"mine.npz: which arrays are the images.*{named}.*test \(20, 2\), train \(20"):
-        load_dataset(save(train=images, test=images))
+    with pytest.raises(DataError, match=rf"mine.npz: which arrays are the images.*{named}.*mine \(20, 2\), yours \(20"):
+        load_dataset(save(mine=images, yours=images))
     with pytest.raises(DataError, match=r"which array holds the labels\? Name it 'labels'; found i \(20,\), j \(20,\)"):
         load_dataset(save(x=images, i=np.zeros(20, int), j=np.zeros(20, int)))
     with pytest.raises(DataError, match="different shapes"):
@@ -227,35 +231,126 @@ def test_missing_empty_and_misnamed_files_are_refused(tmp_path):
     for path in ("~nobody-of-this-name/x.npy", f"{'x' * 300}.npy"):
         with pytest.raises(DataError, match="No such file"):
             load_dataset(path)
-    with pytest.raises(DataError, match=r"ends in \.npy or \.npz"):
-        read_array_file(tmp_path / "x.pt")
+    with pytest.raises(DataError, match=r"x.onnx: expected a file that ends in \.npy, \.npz, .*or a folder"):
+        read_array_file(tmp_path / "x.onnx")
     with zipfile.ZipFile(tmp_path / "empty.npz", "w"):
         pass
     with pytest.raises(DataError, match="holds no arrays of real numbers; found nothing"):
         read_array_file(tmp_path / "empty.npz")
 
 
-@pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional header parsing")
+# What others write
+
+
+def test_a_test_part_alone_leaves_the_last_of_train_for_validation(save, labelled):
+    images, labels = labelled
+    data = load_dataset(save(x_train=images[:15], y_train=labels[:15], x_test=images[15:], y_test=labels[15:]))
+    (split,) = data.splits
+    assert [split.train_labels.tolist(), split.valid_labels.tolist()] == [list(range(12)), [12, 13, 14]]
+    assert split.test_labels.tolist() == [15, 16, 17, 18, 19]
+    assert np.array_equal(split.valid, images[12:15])
+    assert data.notes == "No part valid: it is the last 3 of train."
+    with pytest.raises(DataError, match="too few examples in 'train'"):
+        load_dataset(save(train=images[:4], test=images))
+
+
 @pytest.mark.parametrize(
-    ("name", "write"), [("x.npy", np.save), ("x.npz", np.savez), ("packed.npz", np.savez_compressed)]
+    ("arrange", "event_shape"),
+    [
+        (lambda x: x, (3, 8, 8)),
+        (lambda x: x.transpose(0, 2, 3, 1), (3, 8, 8)),
+        (lambda x: x.transpose(2, 3, 1, 0), (3, 8, 8)),
+        (lambda x: np.repeat(x[:, :1], 3, 1), (8, 8)),
+        (lambda x: np.repeat(x[:, :1], 3, 1).transpose(0, 2, 3, 1), (8, 8)),
+        (lambda x: x[:, :1], (8, 8)),
+        (lambda x: x[:, 0, :, :, None], (8, 8)),
+        (lambda x: x[:, 0].transpose(1, 2, 0), (8, 8)),
+    ],
 )
-def test_damage_anywhere_is_a_data_error_or_harmless(tmp_path, rng, name, write):
-    path = tmp_path / name
-    write(path, rng.random((40, 8)))
-    whole = path.read_bytes()
-    refused = 0
-    for trial in range(150):
-        damaged = bytearray(whole)
-        if trial % 2:
-            del damaged[int(rng.integers(len(whole))) :]
-        else:
-            damaged[int(rng.integers(min(len(whole), 200)))] ^= int(rng.integers(1, 256))
-        path.write_bytes(damaged)
-        try:
-            read_array_file(path)
-        except DataError:
-            refused += 1
-    assert refused > 75  # every truncation, and most changes of the header
+def test_layouts_of_data(save, rng, arrange, event_shape):
+    images = rng.random((40, 3, 8, 8), np.float32)
+    data = load_dataset(save(arrange(images)))
+    expected = images if len(event_shape) == 3 else images[:, 0]
+    assert data.checksum == load_dataset(save(expected, name="plain")).checksum
+    assert data.event_shape == event_shape
+    assert ("Found the shape" in data.notes) == (arrange(images).shape != expected.shape)
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        (lambda x: x.astype(np.uint8), ""),
+        (lambda x: x.astype(np.int64), "Found values in [0, 255], taken for 0..255."),
+        (lambda x: x.astype(np.float64), "Found values in [0, 255], taken for 0..255."),
+        (lambda x: (x / 127.5 - 1).astype(np.float32), "Found values in [-1, 1], taken for -1..1."),
+        (lambda x: (x / 255).astype(np.float32), ""),
+    ],
+)
+def test_scales_of_data(save, rng, store, said):
+    levels = rng.integers(0, 256, (30, 5, 4)).astype(float)
+    levels[0, 0, :2] = 0, 255
+    data = load_dataset(save(store(levels)))
+    order = np.random.default_rng(0).permutation(30)[:24]
+    np.testing.assert_allclose(data.splits[0].train, levels[order] / 255, atol=1e-6)
+    assert data.value_range == (0.0, 1.0)
+    assert data.notes.partition("percent.")[2].strip() == said
+
+
+def test_binary_data(save, rng):
+    ones = rng.random((30, 4)) > 0.5
+    assert load_dataset(save(ones)).checksum == load_dataset(save(ones.astype(np.float32), name="plain")).checksum
+
+
+def test_real_valued_vectors_are_data_without_a_range(save, rng):
+    vectors = rng.normal(size=(40, 10)) * 3
+    data = load_dataset(save(vectors))
+    assert data.value_range == (-np.inf, np.inf)
+    order = np.random.default_rng(0).permutation(40)[:32]
+    assert np.array_equal(data.splits[0].train, vectors[order].astype(np.float32))
+    assert "Real-valued, in [" in data.notes
+    assert load_dataset(save(np.rint(vectors * 10).astype(np.int64))).value_range == (-np.inf, np.inf)
+
+
+def test_settings_behind_the_path_say_what_cannot_be_told(save, rng):
+    levels = rng.integers(0, 17, (30, 5, 4)).astype(float)
+    path = save(levels)
+    with pytest.raises(DataError, match=r"expected values in .0, 1., found .0, 16."):
+        load_dataset(path)
+    data = load_dataset(f"{path}[scale=0..16]")
+    order = np.random.default_rng(0).permutation(30)[:24]
+    np.testing.assert_allclose(data.splits[0].train, levels[order] / 16, atol=1e-6)
+    assert (data.name, "as scale says 0..16" in data.notes) == ("mine", True)
+    turned = load_dataset(f"{path}[layout=NWH, scale=0..16]")
+    assert np.array_equal(turned.splits[0].train, data.splits[0].train.swapaxes(1, 2))
+    assert load_dataset(f"{path}[scale=data]").value_range == (-np.inf, np.inf)
+    inverted = load_dataset(f"{save((levels / 16), name='unit')}[scale=1..0]")
+    np.testing.assert_allclose(inverted.splits[0].train, 1 - data.splits[0].train, atol=1e-6)
+    for settings, said in {
+        "scale=grey": "scale 'grey' is not known",
+        "layout=XY": "layout 'XY' is not known",
+        "scale=0..1,depth=3": "'depth' is not known; a file of data takes scale=... and layout=...",
+        "scale=standardised": "standardised is for samples",
+    }.items():
+        with pytest.raises(UsageError, match=said):
+            load_dataset(f"{path}[{settings}]")
+
+
+def test_a_path_with_brackets_of_its_own(tmp_path, labelled):
+    np.save(tmp_path / "x[scale=0..255].npy", labelled[0])
+    assert load_dataset(tmp_path / "x[scale=0..255].npy").event_shape == (1,)
+
+
+def test_the_samples_and_labels_of_a_file(save, labelled):
+    images, labels = labelled
+    for arrays in (
+        {"arr_0": images, "arr_1": labels},
+        {"samples": images, "labels": labels},
+        {"x": images, "y": labels},
+    ):
+        found = read_samples(save(**arrays))
+        assert np.array_equal(found.samples, images)
+        assert np.array_equal(found.labels, labels)
+    assert read_samples(save(samples=images)).labels is None
 
 
 @pytest.mark.real_data

@@ -120,5 +120,5 @@ def test_a_damaged_file_is_a_data_error(write, content):
     root = write()
     path = root / "TFD_48x48.mat"
     path.write_bytes(path.read_bytes()[:5000] if content is None else content)
-    with pytest.raises(DataError, match=f"{path} cannot be read"):
+    with pytest.raises(DataError, match=f"{path} (cannot be read|lacks the fields .* It may be truncated)"):
         load_dataset("tfd", root)

@@ -17,6 +17,7 @@ import pytest
 from filelock import FileLock
 from serial_runs import run_serially, without_times
 
+from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.executors import Processes, Serial, units_of
 from ganbench.experiment.plan import make_plan
 from ganbench.experiment.progress import Silence
@@ -25,7 +26,7 @@ from ganbench.records.store import Store
 
 def _in_processes(request, store, progress=None, jobs=2, **how):
     cells = make_plan(request).cells
-    return {r.place: r for r in Processes(jobs)(units_of(cells), store, "cpu", progress or Silence(), **how)}
+    return {r.place: r for r in Processes(jobs)(units_of(cells), store, Conditions(**how), progress or Silence())}
 
 
 def test_two_jobs_give_the_same_numbers(request_toys, store, tmp_path, rulers):
@@ -102,7 +103,7 @@ def test_a_syntax_error_that_is_saved_meanwhile_fails_its_cells_only(request_toy
     (tmp_path / "mine.py").write_text(Path(toys).read_text(encoding="utf-8"))
     cells = make_plan(request_toys(f"{tmp_path}/mine.py:PixelwiseGaussian", "uniform", seeds=2)).cells
     (tmp_path / "mine.py").write_text("class PixelwiseGaussian(:")
-    found = list(Processes(2)(units_of(cells), store, "cpu", Silence()))
+    found = list(Processes(2)(units_of(cells), store, Conditions(), Silence()))
     assert sorted((r.model.name, r.status) for r in found) == [
         ("PixelwiseGaussian", "failed"), ("PixelwiseGaussian", "failed"), ("uniform", "done"), ("uniform", "done")
     ]  # fmt: skip
@@ -112,7 +113,7 @@ def test_a_syntax_error_that_is_saved_meanwhile_fails_its_cells_only(request_toy
 def test_data_that_change_meanwhile_are_not_scored_under_the_old_key(request_toys, store, toy_images):
     cells = make_plan(request_toys("PixelwiseGaussian", "uniform")).cells
     np.savez(toy_images, np.random.default_rng(5).random((30, 3, 3), np.float32))
-    found = list(Processes(2)(units_of(cells), store, "cpu", Silence()))
+    found = list(Processes(2)(units_of(cells), store, Conditions(), Silence()))
     assert [(r.status, r.samples) for r in found] == [("failed", None)] * 2
     assert all("changed while the run went on. Run the same command again." in r.reason for r in found)
 
@@ -123,7 +124,7 @@ def test_the_longest_come_first(request_toys, store):
     table = {cells[0].data.name: {cells[0].model_ref.spec: 1.0, cells[1].model_ref.spec: 5.0}}  # the third: not known
     protocol = msgspec.structs.replace(request.protocol, seconds_per_cell=table)
     units = [[dataclasses.replace(cell, protocol=protocol)] for cell in cells]
-    found = Processes(1)(units, store, "cpu", Silence())
+    found = Processes(1)(units, store, Conditions(), Silence())
     assert [record.place for record in found] == [cells[2].place, cells[1].place, cells[0].place]
 
 
@@ -203,7 +204,7 @@ def test_another_run_is_waited_for_and_named_and_what_it_computed_is_taken(reque
     other.start()
     started.wait(30)
     listener = Hears()
-    records = list(Serial()(units_of((first, second)), store, "cpu", listener))
+    records = list(Serial()(units_of((first, second)), store, Conditions(), listener))
     other.join()
     assert [record.place for record in records] == [second.place, first.place]  # the other one is not waited for
     assert heard == [(first.place, heard[0][1])]

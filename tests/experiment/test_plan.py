@@ -14,6 +14,7 @@ from ganbench.errors import DataError, StoreError, UnknownNameError, UsageError
 from ganbench.experiment import plan
 from ganbench.experiment.plan import Request, make_plan
 from ganbench.protocols import load_protocol
+from ganbench.records.record import SamplesRef
 
 
 def _images(seed: int, n: int = 6) -> np.ndarray:
@@ -35,7 +36,11 @@ def cells_of(request_toys):
 
 
 def _keys(cell):
-    return cell.train_key, cell.samples_key, [cell.score_key(metric, cell.samples_key) for metric in cell.metrics]
+    return (
+        cell.train_key,
+        cell.samples_key,
+        [cell.score_key(metric, SamplesRef(1, cell.samples_key)) for metric in cell.metrics],
+    )
 
 
 _STANDARD = Split("standard", _images(1), _images(2), _images(3))
@@ -93,7 +98,7 @@ def test_keys_of_model_and_protocol(cells_of, models, changes, expected):
 def test_keys_of_data(cells_of, role, expected):
     (before,), (after,) = cells_of([_STANDARD]), cells_of([dataclasses.replace(_STANDARD, **{role: _images(7)})])
     assert (before.train_key != after.train_key) == (before.samples_key != after.samples_key) == expected[0]
-    keys = [[cell.score_key(metric, "0" * 64) for metric in cell.metrics] for cell in (before, after)]
+    keys = [[cell.score_key(metric, SamplesRef(1, "0" * 64)) for metric in cell.metrics] for cell in (before, after)]
     assert [a != b for a, b in zip(*keys, strict=True)] == expected[1]
 
 

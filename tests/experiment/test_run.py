@@ -11,6 +11,7 @@ from serial_runs import run_serially, without_times
 
 from ganbench.experiment import cell as cells
 from ganbench.experiment import training
+from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.executors import Serial, units_of
 from ganbench.experiment.plan import make_plan
 from ganbench.experiment.progress import Silence
@@ -186,7 +187,7 @@ def test_training_goes_on_from_its_checkpoint(request_toys, store, tmp_path, mon
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(Serial()(units_of(make_plan(request).cells), store, "cpu", Interrupted()))
+        list(Serial()(units_of(make_plan(request).cells), store, Conditions(), Interrupted()))
     assert epochs == [1, 2, 3, 4]
     del epochs[:]
     (record,) = run_serially(request, store)
@@ -288,14 +289,14 @@ def test_a_source_that_is_edited_meanwhile_fails_its_cells_only(request_toys, st
     units = units_of(make_plan(request).cells)
     before = dict(units[0][0].model_ref.depends_on)
     (tmp_path / "mine.py").write_text("class Mine(:")  # a syntax error saved meanwhile
-    failed, done = Serial()(units, store, "cpu", Silence())
+    failed, done = Serial()(units, store, Conditions(), Silence())
     assert (failed.status, done.status) == ("failed", "done")
     assert "mine.py" in failed.reason
     assert failed.model.depends_on == before
     mine = _model(tmp_path, toys, "pass")
     units = units_of(make_plan(request).cells)
     _model(tmp_path, toys, "extra = 1")
-    failed, done = Serial()(units, store, "cpu", Silence())
+    failed, done = Serial()(units, store, Conditions(), Silence())
     assert "its source changed while the run went on" in failed.reason
     assert not store.samples_path(units[0][0].samples_key).exists()
 
@@ -305,7 +306,7 @@ def test_a_file_of_samples_that_is_edited_meanwhile_fails_its_cell(request_toys,
     np.save(path, np.full((15, 9), 0.25))
     units = units_of(make_plan(request_toys(str(path), "uniform")).cells)
     np.save(path, np.full((15, 9), 0.75))
-    failed, done = Serial()(units, store, "cpu", Silence())
+    failed, done = Serial()(units, store, Conditions(), Silence())
     assert (failed.status, failed.scores, done.status) == ("failed", (), "done")
     assert "mine.npy changed while the run went on" in failed.reason
 

@@ -20,7 +20,7 @@ def test_round_trip():
     record = make_record(
         (0.1, -3e100),
         timing=Timing("now", 1.5, score_seconds={"parzen": 0.1}),
-        training=Training(3, {"loss": 0.25}, 2.0, {"threads": 1}),
+        training=Training(3, {"loss": 0.25}, seconds=2.0, provenance={"threads": 1}),
         provenance={"packages": {"torch": "2"}},
     )
     again = read_record(record.to_json(), "here")

@@ -225,7 +225,7 @@ def test_protocols_are_kept_beside_their_records(store):
 
 def test_samples_come_back(store):
     samples = np.random.default_rng(1).random((3, 2), np.float32)
-    training = Training(2, {"loss": 0.5}, 1.0, {"threads": 1})
+    training = Training(2, {"loss": 0.5}, seconds=1.0, provenance={"threads": 1})
     assert store.read_samples("key") is None
     for told in (training, None):
         store.write_samples("key", samples, told)

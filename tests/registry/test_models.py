@@ -303,26 +303,19 @@ def test_a_file_of_samples_that_changes_meanwhile(tmp_path):
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        (
-            "pngs",
-            r"'pngs' is a folder. Samples are read from .npy and .npz files.*numpy.savez\(path, samples=samples\)",
-        ),
-        ("./pngs", "'./pngs' is a folder"),
-        ("pngs[old=1]", r"'pngs\[old=1\]' is a folder"),
-        ("net.pt", "'net.pt' is a file of another kind. Samples are read from"),
+        ("net.onnx", "'net.onnx' is a file of another kind. Samples are read from .npy, .npz, .pt,.* or a folder"),
         ("notes", "'notes' is a file of another kind"),
         ("sampels.npz", "there is no file sampels.npz"),
         ("a/b", "there is no file a/b"),
         ("sample.png", "there is no file sample.png"),
-        ("samples.npz[k=1]", "takes no settings"),
+        ("samples.npz[k=1]", r"samples have no setting 'k'; they take layout=\.\.\. and scale="),
         ("nowhere.py:M", "there is no file nowhere.py"),
     ],
 )
 def test_files_that_are_no_models_say_what_to_do(tmp_path, monkeypatch, target, message):
     monkeypatch.chdir(tmp_path)
-    for folder in ("pngs", "pngs[old=1]", "gsn"):
-        (tmp_path / folder).mkdir()
-    for file in ("net.pt", "notes"):
+    (tmp_path / "gsn").mkdir()
+    for file in ("net.onnx", "notes"):
         (tmp_path / file).touch()
     with pytest.raises(UsageError, match=message) as caught:
         find_model(target)

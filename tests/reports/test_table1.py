@@ -160,7 +160,7 @@ def test_json(texts):
     assert (rows[0]["published_mean"], rows[6]["published_mean"]) == (None, 138)
     assert (rows[2]["status"], rows[2]["value"], rows[2]["n_test"]) == ("failed", None, None)
     assert rows[2]["reason"].startswith("it diverged:\n")
-    assert rows[6]["findings"] == [{"code": EDGE.code, "text": EDGE.text, "severity": "warning"}]
+    assert rows[6]["findings"] == [{"code": EDGE.code, "text": EDGE.text, "severity": "warning", "about": "value"}]
     assert (rows[0]["n_test"], rows[0]["findings"], rows[0]["mixed"]) == (2, [], [])
 
 

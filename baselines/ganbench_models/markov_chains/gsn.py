@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import torch
 
 from ganbench import UserError
-from ganbench.modelling import Replayed, check_integer, check_number, resolve_precision
+from ganbench.modelling import Replayed, check_flag, check_integer, check_number, resolve_precision
 from ganbench_models.chains import ChainSampler
 from ganbench_models.images import flat_images
 from ganbench_models.markov_chains.network import Corruption, TiedNetwork
@@ -18,6 +19,8 @@ from ganbench_models.markov_chains.walkback import walkback_costs
 from ganbench_models.tied_layer import glorot_uniform
 
 __all__ = ["GenerativeStochasticNetwork"]
+
+MEAN_RANGE = (0.001, 0.999)  # of the mean of a pixel whose logit is a bias: many pixels are always off
 
 
 class GenerativeStochasticNetwork(ChainSampler):
@@ -36,11 +39,16 @@ class GenerativeStochasticNetwork(ChainSampler):
     average of gradients: momentum does not enlarge the step), and the learning rate is multiplied by
     `learning_rate_decay` after every epoch. Images are put in a random order once and then keep it.
 
+    With biases that start at 0 the hidden units come to carry the mean image. As tanh is odd, the negative image is
+    then a state that chains do not leave, and those from noise end there; biases that start from the mean prevent it.
+    Walkback trains the highest layers to remember the image: to make chains forget it, more hidden noise in sampling
+    alone costs less quality than more noise in both.
+
     Samples are the real-valued visible means p. The published program runs one chain from an image of the test set,
     keeps each of its 9,999 steps and stores the clean start image itself as the first row; here the harness decides.
 
     Source: *Deep Generative Stochastic Networks Trainable by Backprop*, Y. Bengio, E. Thibodeau-Laufer, G. Alain,
-    J. Yosinski, 2014; the defaults are those of the program its authors published, except for the chains.
+    J. Yosinski, 2014; the defaults are those of the program its authors published. It too can start b_0 from the mean.
 
     Args:
         event_shape: Shape of one image; pixels are in [0, 1].
@@ -58,10 +66,15 @@ class GenerativeStochasticNetwork(ChainSampler):
             velocities stay in float32.
         noiseless_h1: Whether the first hidden layer is free of noise.
         input_sampling: Whether the visible layer is drawn from its means before it is corrupted.
+        biases_from_mean: Whether the biases of the two lowest layers start from the mean training image m rather than
+            at 0: b_0 at the logit of m (clipped to [0.001, 0.999]), b_1 such that the corrupted m gives h1 no input.
+        sampling_hidden_noise: s while sampling; None for that of training.
 
     Raises:
         ValueError: A hyper-parameter is out of its range.
     """
+
+    sampling_hyperparameters = ("sampling_hidden_noise",)
 
     def __init__(
         self,
@@ -80,6 +93,8 @@ class GenerativeStochasticNetwork(ChainSampler):
         precision: str = "float32",
         noiseless_h1: bool = True,
         input_sampling: bool = True,
+        biases_from_mean: bool = False,
+        sampling_hidden_noise: float | None = None,
     ) -> None:
         check_integer("event_shape", event_shape, each=True)
         check_integer("hidden_sizes", hidden_sizes, each=True)
@@ -89,9 +104,15 @@ class GenerativeStochasticNetwork(ChainSampler):
         check_number("learning_rate", learning_rate, above=0)
         check_number("momentum", momentum, least=0, below=1)
         check_number("learning_rate_decay", learning_rate_decay, above=0, most=1)
+        check_flag("biases_from_mean", biases_from_mean)
         self.event_shape, self.device = tuple(event_shape), torch.device(device)
         self.sizes = (math.prod(event_shape), *hidden_sizes)
         self.corruption = Corruption(hidden_noise, salt_and_pepper, noiseless_h1, input_sampling)
+        self.sampling_corruption = self.corruption
+        if sampling_hidden_noise is not None:
+            check_number("sampling_hidden_noise", sampling_hidden_noise, least=0)
+            self.sampling_corruption = replace(self.corruption, hidden_noise=sampling_hidden_noise)
+        self.biases_from_mean = biases_from_mean
         self.walkbacks, self.batch_size, self.total_epochs = walkbacks, batch_size, epochs
         self.learning_rate, self.momentum, self.learning_rate_decay = learning_rate, momentum, learning_rate_decay
         self.precision = resolve_precision(precision)
@@ -139,7 +160,7 @@ class GenerativeStochasticNetwork(ChainSampler):
         return {"layers": self._network().start(images, generator=generator)}
 
     def _network(self) -> TiedNetwork:
-        return TiedNetwork(self.weights, self.biases, self.corruption)
+        return TiedNetwork(self.weights, self.biases, self.sampling_corruption)
 
     def state_dict(self) -> dict[str, Any]:
         """The epoch, the parameters, their velocity and the order of the images."""
@@ -174,6 +195,10 @@ class GenerativeStochasticNetwork(ChainSampler):
         # drawn, and lying in memory, as their transposes: a float32 step is then faster by a tenth
         self.weights = [glorot_uniform(n_out, n_in, generator=generator).T for n_in, n_out in pairwise(self.sizes)]
         self.biases = [torch.zeros(size, device=self.device) for size in self.sizes]
+        if self.biases_from_mean:
+            mean, replaced = images.mean(0), self.corruption.salt_and_pepper
+            self.biases[0] = mean.clamp(*MEAN_RANGE).logit()
+            self.biases[1] = -((1 - replaced) * mean + replaced / 2) @ self.weights[0]
         self.velocity = [torch.zeros_like(parameter) for parameter in (*self.weights, *self.biases)]
         self._order = torch.randperm(len(images), generator=generator, device=self.device)
 

@@ -53,6 +53,7 @@ PRESETS = {
     "mnist": GAME
     | {
         "event_shape": [28, 28],
+        "epochs": 1500,
         "noise": "uniform",
         "learning_rate": 0.1,
         "stages": [

@@ -17,7 +17,7 @@ from ganbench_models.tied_layer import glorot_uniform
 from ganbench import GenerativeModel, UserError, torch_generator
 from ganbench.model import MarkovChain
 
-SMALL: dict[str, Any] = {"hidden_sizes": (7, 5), "batch_size": 4, "epochs": 3, "chains": 3, "burn_in": 2, "thinning": 2}
+SMALL: dict[str, Any] = {"hidden_sizes": (7, 5), "batch_size": 4, "epochs": 3}
 
 
 def images(n: int = 10, shape: tuple[int, ...] = (2, 3), seed: int = 7) -> torch.Tensor:
@@ -251,6 +251,62 @@ def test_initial_weights_fill_the_range_of_glorot() -> None:
     assert abs(float(weight.mean())) < 5 * bound / math.sqrt(3 * weight.numel())
 
 
+def test_biases_start_where_the_mean_image_passes_through_the_visible_layer_and_leaves_h1_alone() -> None:
+    """p is the clipped mean at h1 = 0, and h1 = 0 at the mean of corrupted images; both to the noise of float32."""
+    train = images(50, (6,)) * torch.tensor([0.0, 1.0, 1.0, 0.5, 0.2, 1e-4])
+    train[:, 1] = 1.0
+    settings: dict[str, Any] = {"hidden_sizes": (7, 5), "epochs": 1, "learning_rate": 1e-12, "salt_and_pepper": 0.3}
+    model = GenerativeStochasticNetwork((6,), **settings, biases_from_mean=True)
+    next(model.fit(train, generator=torch_generator(0)))
+    (w1, _), (b0, b1, b2) = model.weights, model.biases
+    mean = train.double().mean(0)
+    expected = mean.clone()
+    expected[[0, 1, 5]] = torch.tensor([0.001, 0.999, 0.001], dtype=torch.float64)
+    torch.testing.assert_close(torch.sigmoid(b0.double()), expected, rtol=1e-4, atol=1e-6)
+    corrupted = mean * 0.7 + 0.5 * 0.3
+    torch.testing.assert_close(corrupted @ w1.double() + b1, torch.zeros(7, dtype=torch.float64), rtol=0, atol=1e-6)
+    assert float(b2.abs().max()) < 1e-9
+
+    plain = GenerativeStochasticNetwork((6,), **settings)
+    next(plain.fit(train, generator=torch_generator(0)))
+    for weight, other in zip(plain.weights, model.weights, strict=True):
+        torch.testing.assert_close(weight, other)  # nothing else is drawn
+    assert max(float(bias.abs().max()) for bias in plain.biases) < 1e-9
+
+
+def test_with_biases_from_the_mean_chains_from_noise_come_to_the_images() -> None:
+    """Two prototypes, mostly off. Without, the negative image holds what begins half on."""
+    train = torch.zeros(2, 40)
+    train[0, :6], train[1, 6:12] = 1.0, 1.0
+    train = train.repeat(50, 1)
+    settings: dict[str, Any] = {
+        "hidden_sizes": (20, 20), "hidden_noise": 0.5, "salt_and_pepper": 0.1, "learning_rate": 2.0, "epochs": 30,
+        "batch_size": 10,
+    }  # fmt: skip
+    distance = {}
+    for biases_from_mean in (True, False):
+        model = GenerativeStochasticNetwork((40,), **settings, biases_from_mean=biases_from_mean)
+        list(model.fit(train, generator=torch_generator(0)))
+        distance[biases_from_mean] = (
+            torch.cdist(model.sample(200, generator=torch_generator(1)), train[:2]).min(1).values
+        )
+    assert float((distance[True] < 1).double().mean()) > 0.95
+    assert float((distance[False] < 1).double().mean()) < 0.05
+
+
+def test_sampling_has_its_own_hidden_noise_and_training_does_not_see_it() -> None:
+    """The deviation of h2 about tanh of its preactivation, its noise before the activation being lost in saturation."""
+    plain, _ = trained(2, hidden_noise=0.5)
+    noisy, _ = trained(2, hidden_noise=0.5, sampling_hidden_noise=3.0)
+    assert flat(noisy.state_dict()) == flat(plain.state_dict())
+    n, k = 20_000, 5
+    for model, scale in ((plain, 0.5), (noisy, 3.0)):
+        model.biases[2] = torch.full((5,), 100.0)
+        state = model.start_chains(n, generator=torch_generator(0))
+        h2 = model.step_chains(state, generator=torch_generator(1))["layers"][2]
+        assert abs(float((h2 - 1).std()) - scale) < k * scale / math.sqrt(2 * h2.numel())
+
+
 def test_the_learning_rate_decays_once_an_epoch() -> None:
     model = GenerativeStochasticNetwork((2, 3), **SMALL, learning_rate=0.2, learning_rate_decay=0.5)
     rates = [m["learning_rate"] for m in model.fit(images(), generator=torch_generator(0))]
@@ -302,10 +358,9 @@ def test_sampling_does_not_change_later_training() -> None:
     assert flat(model.state_dict()) == flat(undisturbed.state_dict())
 
 
-@pytest.mark.parametrize("chain_start", ["train", "noise"])
-@pytest.mark.parametrize("n", [1, 3, 7])
-def test_samples_are_visible_means(n: int, chain_start: str) -> None:
-    model, _ = trained(1, chain_start=chain_start)
+@pytest.mark.parametrize("n", [1, 7])
+def test_samples_are_visible_means(n: int) -> None:
+    model, _ = trained(1)
     samples = model.sample(n, generator=torch_generator(9))
     assert samples.shape == (n, 2, 3)
     assert samples.dtype == torch.float32
@@ -316,63 +371,29 @@ def test_samples_are_visible_means(n: int, chain_start: str) -> None:
 
 
 def test_the_first_sample_of_a_chain_is_the_reconstruction_of_its_corrupted_start() -> None:
-    model, _ = trained(2, chains=4, burn_in=0, thinning=1)
-    state, replay = model.state_dict(), torch_generator(9)
-    assert torch.equal(state["starts"], images()[state["order"][:4]].reshape(4, 6))
-    x = salt_and_pepper(state["starts"], 0.4, generator=replay)
+    model, _ = trained(2)
+    state, replay, generator = model.state_dict(), torch_generator(9), torch_generator(9)
+    examples = images(4, seed=8)
+    x = salt_and_pepper(examples.reshape(4, 6), 0.4, generator=replay)
     (w1, _), (b0, b1, _) = state["weights"], state["biases"]
     expected = torch.sigmoid(torch.tanh(x @ w1 + b1) @ w1.T + b0)
-    torch.testing.assert_close(model.sample(4, generator=torch_generator(9)).reshape(4, 6), expected)
+    after = model.step_chains(model.start_chains(4, examples=examples, generator=generator), generator=generator)
+    torch.testing.assert_close(model.chain_samples(after, generator=generator).reshape(4, 6), expected)
 
 
-def test_one_chain_without_burn_in_gives_each_of_its_steps() -> None:
-    """The program's chain: fewer samples are the beginning of more, and thinning picks from the same steps."""
-    model, _ = trained(2, chains=1, burn_in=0, thinning=1)
-    every = model.sample(9, generator=torch_generator(9))
-    assert torch.equal(model.sample(4, generator=torch_generator(9)), every[:4])
-    thinned, _ = trained(2, chains=1, burn_in=3, thinning=2)
-    assert torch.equal(thinned.sample(3, generator=torch_generator(9)), every[[4, 6, 8]])
-
-
-@pytest.mark.parametrize("chain_start", ["train", "noise"])
-def test_the_chain_can_be_taken_step_by_step(chain_start: str) -> None:
-    """From the start of `sample`, the steps give its samples; a state that has been gone on from is as it was."""
-    model, _ = trained(2, chains=3, burn_in=2, thinning=1, chain_start=chain_start)
+def test_the_chain_can_be_taken_step_by_step() -> None:
+    """From noise, the steps give what `sample` gives; a state that has been gone on from is as it was."""
+    model, _ = trained(2)
     assert isinstance(model, MarkovChain)
-    generator, state = torch_generator(9), model.state_dict()
-    if chain_start == "train":
-        at = model.start_chains(3, examples=state["starts"].reshape(3, 2, 3), generator=generator)
-    else:
-        at = model.start_chains(3, generator=generator)
-    kept = []
-    for _ in range(4):
+    generator = torch_generator(9)
+    at = model.start_chains(3, generator=generator)
+    for _ in range(model.sampling_steps):
         before = copy.deepcopy(at)
         after = model.step_chains(at, generator=generator)
         assert flat(at) == flat(before)
         at = through_a_file(after)
-        kept.append(model.chain_samples(at, generator=generator))
-    assert torch.equal(torch.cat(kept[2:]), model.sample(6, generator=torch_generator(9)))
-
-
-def test_more_chains_than_images_start_from_the_images_again() -> None:
-    model, _ = trained(1, chains=23, burn_in=0, thinning=1, salt_and_pepper=0.0)
-    samples = model.sample(23, generator=torch_generator(9)).reshape(23, 6)
-    torch.testing.assert_close(samples[:3], samples[10:13])
-    torch.testing.assert_close(samples[:3], samples[20:])
-
-
-def test_the_chains_that_are_asked_for_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, _ = trained(1, chains=3, burn_in=4, thinning=2)
-    sizes: list[int] = []
-    update = TiedNetwork.update_odd
-
-    def counting(self: TiedNetwork, layers: Any, **rest: Any) -> Any:
-        sizes.append(len(layers[0]))
-        return update(self, layers, **rest)
-
-    monkeypatch.setattr(TiedNetwork, "update_odd", counting)
-    model.sample(7, generator=torch_generator(9))
-    assert sizes == [3] * (4 + 3 * 2)
+    samples = model.chain_samples(at, generator=generator)
+    assert torch.equal(samples, model.sample(3, generator=torch_generator(9)))
 
 
 def test_the_network_is_a_model_and_leaves_its_input_alone() -> None:
@@ -403,10 +424,8 @@ def test_the_network_is_a_model_and_leaves_its_input_alone() -> None:
         {"learning_rate_decay": 1.1},
         {"batch_size": 0},
         {"epochs": 2.5},
-        {"chains": 0},
-        {"burn_in": -1},
-        {"thinning": 0},
-        {"chain_start": "test"},
+        {"biases_from_mean": 1},
+        {"sampling_hidden_noise": -0.1},
     ],
 )
 def test_a_hyperparameter_out_of_range_is_named(wrong: dict[str, Any]) -> None:
