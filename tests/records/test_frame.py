@@ -467,8 +467,8 @@ def test_the_part_of_training_is_found_again():
 
 
 def test_warnings_of_other_metrics_stand_beside_the_value():
-    warning = Finding("chain-has-not-mixed", "it depends on its start")
-    note = Finding("slow", "slow", "note")
-    record = make_record(scores=(parzen((1.0,)), other_score(Value(1.0), findings=(warning, note))))
+    warning = Finding("chains-not-mixed", "they depend on their start", about="samples")
+    others = (Finding("slow", "slow", "note", "samples"), Finding("rough", "of the other value alone"))
+    record = make_record(scores=(parzen((1.0,)), other_score(Value(1.0), findings=(warning, *others))))
     row = score_frame([record], make_protocol("examples", metrics=("parzen", "other"), table=("parzen",))).iloc[0]
     assert (row["findings"], row["warnings"]) == ((), (warning,))
