@@ -108,7 +108,7 @@ GSN_DIGITS = {
     "hidden_sizes": [200, 200],
     "walkbacks": 4,
     "hidden_noise": 0.7,
-    "salt_and_pepper": 0.1,
+    "salt_and_pepper": 0.15,
     "noiseless_h1": True,
     "input_sampling": True,
     "biases_from_mean": True,
@@ -117,7 +117,7 @@ GSN_DIGITS = {
     "learning_rate_decay": 0.95,
     "batch_size": 50,
     "epochs": 40,
-    "sampling_hidden_noise": 1.4,
+    "sampling_hidden_noise": 1.5,
 }
 PRESETS = {
     ("dbn", "mnist"): DBN_MNIST,
