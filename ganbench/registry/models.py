@@ -10,7 +10,7 @@ import inspect
 import math
 import tomllib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -182,22 +182,8 @@ class ModelSource(Source):
         """
         if self.is_function:
             return {}
-        found = next((place for place in self._beside("presets") if (place / self.name).is_dir()), None)
+        found = next((place for place in self.folders("presets") if (place / self.name).is_dir()), None)
         return {path.stem: path for path in sorted((found / self.name).glob("*.toml"))} if found else {}
-
-    @property
-    def card(self) -> Path | None:
-        """The file `cards/<name>.toml` in the same places, if there is one; see `ganbench.registry.cards`."""
-        files = (place / f"{self.name}.toml" for place in self._beside("cards"))
-        return next((path for path in files if path.is_file()), None)
-
-    def _beside(self, name: str) -> Iterator[Path]:
-        """Folders of a name beside the module or beside a package that it is in."""
-        folder = self.file.parent
-        yield folder / name
-        while (folder / "__init__.py").is_file() and not self.is_user_file:
-            folder = folder.parent
-            yield folder / name
 
     def variant(self, dataset: str, event_shape: Sequence[int]) -> Variant:
         """The preset of a data set, overridden by the settings of the spec.
