@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ganbench.errors import DataError
+from ganbench.registry.source import Source
 from ganbench.schema import convert
 
 __all__ = ["Card", "read_card"]
@@ -42,7 +43,8 @@ def read_card(model: Any) -> Card:
     Raises:
         DataError: The file cannot be read, or a key or a value of it is not accepted.
     """
-    path = getattr(model, "card", None)
+    files = (folder / f"{model.name}.toml" for folder in model.folders("cards")) if isinstance(model, Source) else ()
+    path = next((file for file in files if file.is_file()), None)
     if path is None:
         return Card()
     try:

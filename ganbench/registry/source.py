@@ -10,7 +10,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -185,6 +185,14 @@ class Source:
             above = self._definitions.get(base.id) if isinstance(base, ast.Name) else None
             node = above if above is not node else None
         return ()
+
+    def folders(self, name: str) -> Iterator[Path]:
+        """Where folders of a name may lie: beside the module, and beside the packages that it is in."""
+        folder = self.file.parent
+        yield folder / name
+        while (folder / "__init__.py").is_file() and not self.is_user_file:
+            folder = folder.parent
+            yield folder / name
 
     @property
     def is_function(self) -> bool:
