@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 
@@ -11,7 +11,7 @@ from ganbench.errors import UsageError
 from ganbench.metrics._kernels.distances import DEFAULT_MEMORY, Pairs, Points, Reference, as_points
 from ganbench.runtime.matmul import full_precision
 
-__all__ = ["ball_counts", "squared_distance_tiles"]
+__all__ = ["KernelSums", "ball_counts", "kernel_sums", "squared_distance_tiles"]
 
 
 def squared_distance_tiles(
@@ -31,6 +31,46 @@ def squared_distance_tiles(
             columns = slice(column, min(column + t.shape[1], len(prepared.points)))
             squared = t[:, : columns.stop - column].add_(norms[rows]).clamp_(min=0)
             yield slice(first + rows.start, first + rows.stop), columns, squared
+
+
+@dataclass(frozen=True)
+class KernelSums:
+    """Sums over the values k(x_i, y_j) of a kernel, in float64.
+
+    Attributes:
+        rows: `[n]`, over j.
+        columns: `[m]`, over i.
+    """
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+
+@full_precision()
+def kernel_sums(
+    queries: Points,
+    reference: Points,
+    kernel: Callable[[torch.Tensor], torch.Tensor],
+    *,
+    max_memory: int = DEFAULT_MEMORY,
+) -> KernelSums:
+    """Sum a kernel over all pairs.
+
+    Args:
+        queries: `[n, d]` (or `[n, ...]`, flattened).
+        reference: `[m, d]`.
+        kernel: From a tile of squared distances to the values; it may change the tile.
+        max_memory: Bytes of working memory beyond the inputs.
+
+    Raises:
+        UsageError: Empty, non-finite or mismatched inputs.
+    """
+    rows, columns = (torch.zeros(len(points), dtype=torch.float64) for points in (queries, reference))
+    for row, column, squared in squared_distance_tiles(queries, reference, max_memory=max_memory):
+        values = kernel(squared)
+        rows[row] += values.sum(1).double().cpu()
+        columns[column] += values.sum(0).double().cpu()
+    return KernelSums(rows, columns)
 
 
 @full_precision()

@@ -1,11 +1,11 @@
-"""Authenticity: the share of samples that are farther from their nearest training example than that one's own neighbour.
+"""Authenticity: the share of samples that are no nearer to a training example than that one's own neighbour is.
 
     share of samples x with d(x, t) > min_{t' != t} d(t, t'),    t the training example nearest to x
 
 A sample that is nearer to t than any other training example is to t looks like a noisy copy of t. Source: Alaa, van
 Breugel, Saveliev and van der Schaar, "How faithful is your synthetic data?" (2022), https://arxiv.org/abs/2102.08921.
-What honest samples attain depends on the dimension (0.34 in one, 0.81 in 64), so the share means nothing without that of
-held-out examples.
+What honest samples attain depends on the dimension (0.34 in one, 0.81 in 64), so the share means nothing without that
+of held-out examples.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Authenticity:
     direction = "neither"  # right is what held-out examples have
     needs = ("train", "valid", "test")
 
-    def __init__(self, *, limit: int = 10_000) -> None:
+    def __init__(self, *, limit: int = 2500) -> None:
         check_integer("limit", limit, least=0)
         self.limit = limit
 

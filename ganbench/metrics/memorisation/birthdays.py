@@ -2,9 +2,9 @@
 
 If two independent samples coincide with probability c, the effective size of the support is 1 / c, and a batch of about
 sqrt(2 log 2 / c) samples holds a pair with probability one half. c is estimated by the share of all pairs that are near
-duplicates: at most as far apart as all but a share `near` of test examples are from the training data. Source: Arora and
-Zhang, "Do GANs actually learn the distribution? An empirical study" (2017), https://arxiv.org/abs/1706.08224, who look
-for pairs by eye.
+duplicates: at most as far apart as all but a share `near` of test examples are from the training data. Source: Arora
+and Zhang, "Do GANs actually learn the distribution? An empirical study" (2017), https://arxiv.org/abs/1706.08224, who
+look for pairs by eye.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Birthdays:
     def measure(
         self, *, generated: torch.Tensor, train: torch.Tensor, valid: torch.Tensor, test: torch.Tensor
     ) -> MetricResult:
-        """Values `pair_probability`, `support_at_least` (95 %) and, where there is a pair, `support` and `batch`.
+        """Values `pair_probability`, `support_at_least` (95 %), `nearest_pair` (the distance of the two nearest).
+
+        Where there are duplicates also `support` and `batch`, the batch that holds some with probability one half.
 
         All also with the prefixes `test_` and `null_` (validation examples). `radius`: how far apart duplicates may be.
 
@@ -55,11 +57,8 @@ class Birthdays:
         """
         from ganbench.metrics.memorisation.distances import nearest_train
 
-        roles = {
-            "": chosen(generated, self.limit),
-            "test_": chosen(test, self.limit),
-            "null_": chosen(valid, self.limit),
-        }
+        parts = {"": generated, "test_": test, "null_": valid}
+        roles = {role: chosen(part, self.limit) for role, part in parts.items()}
         for role, examples in zip(("generated", "test", "valid"), roles.values(), strict=True):
             require(role, examples, 2, "a pair")
         to_train = nearest_train(roles["test_"], train, len(roles["test_"])).distances
@@ -75,6 +74,7 @@ def _pairs(examples: torch.Tensor, radius: float) -> dict[str, Value]:
     import torch
     from scipy.special import gammaincinv
 
+    from ganbench.metrics._kernels.neighbors import nearest_neighbors
     from ganbench.metrics._kernels.pairwise import ball_counts
 
     n = len(examples)
@@ -86,7 +86,11 @@ def _pairs(examples: torch.Tensor, radius: float) -> dict[str, Value]:
     error = math.sqrt(4 * float(partners.var()) / n / (n - 1) ** 2 + probability / math.comb(n, 2))
     at_most = max(float(gammaincinv(pairs + 1, 0.95)), pairs + 1.645 * error * math.comb(n, 2))  # Poisson, normal
     highest = min(at_most / math.comb(n, 2), 1.0)
-    known = {"pair_probability": Value(probability, "", error, "samples"), "support_at_least": Value(1 / highest)}
+    known = {
+        "pair_probability": Value(probability, "", error, "samples"),
+        "support_at_least": Value(1 / highest),
+        "nearest_pair": Value(float(nearest_neighbors(examples, examples, 2)[0][:, 1].min())),
+    }
     if pairs == 0:
         return known
     return known | {"support": Value(1 / probability), "batch": Value(batch_with_a_pair(probability))}

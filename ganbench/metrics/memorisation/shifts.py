@@ -40,7 +40,7 @@ class ShiftedCopies:
     direction = "neither"  # right is as many as among held-out images
     needs = ("train", "valid", "test")
 
-    def __init__(self, *, near: float = 0.01, level: float = 0.05, limit: int = 1000) -> None:
+    def __init__(self, *, near: float = 0.01, level: float = 0.05, limit: int = 500) -> None:
         check_number("near", near, above=0, below=1)
         check_number("level", level, above=0, below=1)
         check_integer("limit", limit, least=0)
