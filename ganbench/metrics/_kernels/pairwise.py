@@ -98,12 +98,15 @@ def ball_counts(
     of_balls = torch.zeros(len(limits), dtype=torch.int64, device=limits.device)
     for band, _, prepared in _bands(points, centres, max_memory):
         queries = prepared.centred(band, torch.float32)
-        bound, counts = prepared.error_bound(queries), torch.zeros(len(band), dtype=torch.int64, device=band.device)
+        norms = queries.squared_norms.float().unsqueeze(1)
+        counts = torch.zeros(len(band), dtype=torch.int64, device=band.device)
+        rounding = 2.0**-22 * (queries.squared_norms + limits.max())  # of sums of norms, t and limits
+        bound = (prepared.error_bound(queries) + rounding).float().unsqueeze(1)
         for rows, column, t in prepared.tiles(queries):
             columns = slice(column, min(column + t.shape[1], len(limits)))
-            excess = t[:, : columns.stop - column].double() + queries.squared_norms[rows].unsqueeze(1) - limits[columns]
+            excess = t[:, : columns.stop - column].add_(norms[rows]).sub_(limits[columns].float())
             inside = excess <= 0
-            near, among = (excess.abs() <= bound[rows].unsqueeze(1)).nonzero(as_tuple=True)
+            near, among = (excess.abs_() <= bound[rows]).nonzero(as_tuple=True)
             pairs = Pairs(near + rows.start, among + column, excess[near, among])
             exact = prepared.exact_squared_distances(band, pairs)
             inside[near, among] = exact.sqrt() <= radii[pairs.columns]

@@ -38,7 +38,7 @@ class Birthdays:
     direction = "neither"  # right is what test examples have
     needs = ("train", "valid", "test")
 
-    def __init__(self, *, near: float = 0.01, limit: int = 10_000) -> None:
+    def __init__(self, *, near: float = 0.01, limit: int = 5000) -> None:
         check_number("near", near, above=0, below=1)
         check_integer("limit", limit, least=0)
         self.near, self.limit = near, limit
@@ -63,7 +63,7 @@ class Birthdays:
             require(role, examples, 2, "a pair")
         to_train = nearest_train(roles["test_"], train, len(roles["test_"])).distances
         radius = float(to_train.quantile(self.near))
-        values = {}
+        values: dict[str, Value] = {}
         for role, examples in roles.items():
             values |= {role + name: value for name, value in _pairs(examples, radius).items()}
         values["radius"] = Value(radius)

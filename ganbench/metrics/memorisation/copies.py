@@ -66,7 +66,8 @@ class Copies:
         require("test", test, 2, "a quantile of held-out distances")
         test = chosen(test, self.limit)
         held_out = nearest_train(test, train, len(test)).distances
-        values, curves = {}, {"test_quantiles": quantile_curve(held_out)}
+        values: dict[str, Value] = {}
+        curves = {"test_quantiles": quantile_curve(held_out)}
         for prefix, examples in (("", chosen(generated, self.limit)), ("null_", chosen(valid, self.limit))):
             nearest = nearest_train(examples, train, len(test))
             found = near_copies(nearest.distances, held_out, self.near) | comparisons(nearest.distances, held_out)
