@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from ganbench.metrics import features, remembering
+from ganbench.metrics import remembering
 from ganbench.metrics.features import pixels, principal_components, train_classifier
 
 

@@ -84,7 +84,8 @@ class DataCopying:
         findings = []
         null = values.get("null_c_t", Value(0.0)).value
         c_t, error = values["c_t"].value, values["c_t"].standard_error or 0.0
-        if c_t < min(null, 0.0) - _ERRORS * error:
+        null_error = values["null_c_t"].standard_error or 0.0 if "null_c_t" in values else 0.0
+        if c_t < min(null, 0.0) - _ERRORS * math.hypot(error, null_error):
             text = f"samples are nearer to training examples than test examples are: C_T = {c_t:.1f}, null {null:.1f}"
             findings.append(Finding("data-copying", text, about="samples"))
         if values["cells"].value < self.cells:

@@ -45,7 +45,7 @@ def test_points_in_balls(n, m, d, memory):
     x, y = _points(n, d, 1), _points(m, d, 2)
     distances = _plain(x, y)
     radii = distances[torch.arange(m) % n, torch.arange(m)]
-    radii = radii * (1 + 1e-12 * (-1.0) ** torch.arange(m))  # more than float64 loses
+    radii = radii * (1 + 1e-12 * (-1.0) ** torch.arange(m, dtype=torch.float64))  # more than float64 loses
     inside = distances <= radii
     of_points, of_balls = ball_counts(x, y, radii, max_memory=memory)
     assert of_points.tolist() == inside.sum(1).tolist()
