@@ -12,7 +12,8 @@ from ganbench.errors import UsageError, UserError
 from ganbench.protocols import load_protocol, protocol_names
 from ganbench.registry import metrics, models
 from ganbench.registry.metrics import find_metric, names_metric
-from ganbench.registry.models import SampleArray, SampleFile, find_model
+from ganbench.registry.models import find_model
+from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.source import installed
 
 __all__ = ["ComponentDescription", "catalogue", "describe_component"]

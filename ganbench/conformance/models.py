@@ -20,7 +20,8 @@ from ganbench.conformance.report import Check, CheckResult, Violation, run_check
 from ganbench.conformance.subject import Subject, demand_equal, equal, frozen, stored_and_loaded
 from ganbench.datasets import load_dataset
 from ganbench.errors import ModelError, UserError
-from ganbench.registry.models import SampleArray, SampleFile, find_model
+from ganbench.registry.models import find_model
+from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.user_files import calling_user_code, user_error_place
 from ganbench.runtime.device import resolve_device
 from ganbench.runtime.state import foreign_entries

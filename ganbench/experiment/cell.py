@@ -18,7 +18,7 @@ from ganbench.experiment.training import train_model
 from ganbench.records.provenance import collect_provenance
 from ganbench.records.record import Record, SamplesRef, Score, Timing, Training
 from ganbench.records.store import Store
-from ganbench.registry.models import SampleArray, SampleFile
+from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.user_files import user_error_place
 
 __all__ = ["failed_record", "run_cell"]

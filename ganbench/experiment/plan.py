@@ -22,7 +22,9 @@ from ganbench.protocols import DatasetPlan, Protocol, Selection
 from ganbench.records.record import DataRef, ModelRef, Place, Record, SamplesRef, Score
 from ganbench.records.store import Store
 from ganbench.registry.metrics import MetricSource, find_metrics
-from ganbench.registry.models import ModelObject, ModelSource, SampleArray, SampleFile, Variant, find_model
+from ganbench.registry.models import ModelObject, ModelSource, find_model
+from ganbench.registry.samples import SampleArray, SampleFile
+from ganbench.registry.variant import Variant
 from ganbench.runtime.seeding import derive_seed
 
 __all__ = ["Cell", "Plan", "Request", "make_plan"]

@@ -25,7 +25,8 @@ from ganbench.experiment.sampling import given_samples
 from ganbench.protocols import Protocol, load_protocol, protocol_names
 from ganbench.records.record import Place, Record
 from ganbench.records.store import Store
-from ganbench.registry.models import SampleArray, SampleFile, with_sample_form
+from ganbench.registry.models import with_sample_form
+from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.runtime.device import resolve_device, usable_cores
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ganbench.experiment.progress import Progress
 from ganbench.metrics.metric import Chains, Finding
 from ganbench.model import MarkovChain
 from ganbench.records.record import ChainsRef, SamplesRef
-from ganbench.registry.models import SampleArray, SampleFile
+from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.runtime.seeding import torch_generator
 
 if TYPE_CHECKING:

@@ -17,22 +17,19 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
 from ganbench.errors import DataError, ModelError, UsageError
 from ganbench.files import content_key
+from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.source import Source, check_names, find_target, installed, object_target
 from ganbench.registry.specs import Spec, format_spec, like_default, normal_path, parse_spec, same_setting
 from ganbench.registry.user_files import user_error_place
+from ganbench.registry.variant import Variant
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "ModelObject",
     "ModelSource",
-    "SampleArray",
-    "SampleFile",
     "SampleFunction",
-    "Variant",
     "find_model",
     "with_sample_form",
 ]
@@ -42,22 +39,6 @@ _HINT = "A model may also be given as package.module:Class, ./file.py:Class, or 
 _SAMPLE_SETTINGS = ("layout", "scale")
 _METHODS = ("fit", "sample", "state_dict", "load_state_dict")
 _marks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of the classes and functions that are in no file
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A model with the hyper-parameters that it has on one data set.
-
-    Attributes:
-        label: How it is written: its name and the settings that differ from the preset's; equal variants have equal
-            labels.
-        hyperparameters: Preset and settings.
-        preset: The name of the preset; empty where there is none.
-    """
-
-    label: str
-    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
-    preset: str = ""
 
 
 def find_model(spec: Any) -> ModelSource | ModelObject | SampleFile | SampleArray:
@@ -343,93 +324,6 @@ class ModelObject:
     def build(self, event_shape: tuple[int, ...], device: str, hyperparameters: Mapping[str, Any]) -> Any:
         """Construct the model; see `build_model`."""
         return build_model(self.name, self.thing, event_shape, device, hyperparameters)
-
-
-@dataclass(frozen=True)
-class SampleFile:
-    """A file or folder of samples, which are scored and never trained.
-
-    Attributes:
-        path: Where it is.
-        settings: Its `layout` and `scale`, where they were given.
-    """
-
-    path: Path
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The stem of the file."""
-        return self.path.stem
-
-    @property
-    def mark(self) -> str:
-        """Two files of one name are two rows, and copies of one file are one."""
-        return self.fingerprint[:8]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """sha256 of the file, or of the names and contents of a folder."""
-        from ganbench.datasets import source_sha256
-
-        return source_sha256(self.path)
-
-    def dependencies(self) -> dict[str, str]:
-        """The file."""
-        return {self.path.name: self.fingerprint}
-
-    def variant(self, dataset: str, event_shape: Sequence[int]) -> Variant:
-        """Samples have no hyper-parameters but how they are to be read."""
-        return Variant(format_spec(self.path.name, self.settings), self.settings)
-
-    def read(self) -> np.ndarray:
-        """The samples as they are stored.
-
-        Raises:
-            DataError: The file cannot be read.
-            UsageError: Which of its arrays are the samples cannot be told.
-            ModelError: It has changed since its fingerprint was taken.
-        """
-        from ganbench.datasets import read_samples, source_sha256
-
-        planned = self.fingerprint
-        samples = read_samples(self.path).samples
-        if source_sha256(self.path) != planned:
-            raise ModelError(f"{self.path.name} changed while the run went on. Run the same command again.")
-        return samples
-
-
-@dataclass(frozen=True, eq=False)
-class SampleArray:
-    """Samples in memory."""
-
-    samples: np.ndarray
-    name: str = "samples"
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def mark(self) -> str:
-        """Other samples make another row."""
-        return self.fingerprint[:8]
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """sha256 of the numbers."""
-        from ganbench.datasets.base import content_checksum
-
-        return content_checksum(self.samples)
-
-    def dependencies(self) -> dict[str, str]:
-        """The samples."""
-        return {self.name: self.fingerprint}
-
-    def variant(self, dataset: str, event_shape: Sequence[int]) -> Variant:
-        """Samples have no hyper-parameters but how they are to be read."""
-        return Variant(format_spec(self.name, self.settings), self.settings)
-
-    def read(self) -> np.ndarray:
-        """The samples."""
-        return self.samples
 
 
 @dataclass(frozen=True)

@@ -277,7 +277,7 @@ def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> lis
 
 def _samples(store: Store, cell: Cell, record: Record) -> np.ndarray | None:
     from ganbench.experiment.sampling import given_samples
-    from ganbench.registry.models import SampleArray, SampleFile
+    from ganbench.registry.samples import SampleArray, SampleFile
 
     if isinstance(cell.model, SampleFile | SampleArray):
         return given_samples(cell, cell.model).samples

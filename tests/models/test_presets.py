@@ -32,6 +32,14 @@ DBN_MNIST = {
     "mean_reconstructions": False,
     "particles": 1000,
 }
+DBN_TFD = DBN_MNIST | {
+    "hidden_sizes": [1000, 1000],
+    "epochs": [7, 14],
+    "final_learning_rate": [0.02, 0.002],
+    "weight_decay": 1e-4,
+    "gibbs_steps": [1, 1],
+    "particles": 100,
+}
 DBN_DIGITS = {
     "hidden_sizes": [128, 128],
     "epochs": [25, 50],
@@ -58,6 +66,14 @@ CAE_MNIST = {
     "marginal_clip": 0.01,
     "step_size": 7.0,
     "jacobian": "input",
+}
+CAE_TFD = CAE_MNIST | {
+    "hidden_sizes": [1000, 1000],
+    "epochs": [6, 6],
+    "learning_rate": [0.02, 0.02],
+    "final_learning_rate": [0.002, 0.002],
+    "contraction": [1.0, 1.0],
+    "step_size": 1.5,
 }
 CAE_DIGITS = {
     "hidden_sizes": [128, 128],
@@ -92,7 +108,7 @@ GSN_DIGITS = {
     "hidden_sizes": [200, 200],
     "walkbacks": 4,
     "hidden_noise": 0.7,
-    "salt_and_pepper": 0.1,
+    "salt_and_pepper": 0.15,
     "noiseless_h1": True,
     "input_sampling": True,
     "biases_from_mean": True,
@@ -101,14 +117,14 @@ GSN_DIGITS = {
     "learning_rate_decay": 0.95,
     "batch_size": 50,
     "epochs": 40,
-    "sampling_hidden_noise": 1.4,
+    "sampling_hidden_noise": 1.5,
 }
 PRESETS = {
     ("dbn", "mnist"): DBN_MNIST,
-    ("dbn", "tfd"): DBN_MNIST,
+    ("dbn", "tfd"): DBN_TFD,
     ("dbn", "digits"): DBN_DIGITS,
     ("cae", "mnist"): CAE_MNIST,
-    ("cae", "tfd"): CAE_MNIST,
+    ("cae", "tfd"): CAE_TFD,
     ("cae", "digits"): CAE_DIGITS,
     ("gsn", "mnist"): GSN_MNIST,
     ("gsn", "tfd"): GSN_TFD,

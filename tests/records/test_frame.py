@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 
+import numpy as np
 import pandas
 import pytest
 from made_records import EDGE, make_protocol, make_record, other_score, parzen
@@ -15,6 +16,7 @@ from ganbench.protocols import DatasetPlan
 from ganbench.records.frame import score_frame
 from ganbench.records.record import DataRef, ModelRef, SamplesRef, Training
 from ganbench.records.row import COLUMNS, Row
+from ganbench.records.summary import spread
 from ganbench.reports.table1 import render_table
 
 
@@ -406,3 +408,67 @@ def test_columns_of_the_csv():
 def test_no_records_are_an_empty_frame():
     frame = score_frame([], make_protocol())
     assert (len(frame), list(frame.columns)) == (0, list(Row._fields))
+
+
+def _with_parts(values, samples, validation, **fields):
+    """A record whose mean has errors across samples and validation examples as well."""
+    score = parzen(values)
+    mean = score.values["mean_log_likelihood"].value
+    parts = {"samples": ("samples", samples), "validation": ("validation examples", validation)}
+    named = {
+        f"mean_log_likelihood_across_{name}": Value(mean, "nats", error, across)
+        for name, (across, error) in parts.items()
+    }
+    return make_record(scores=(type(score)(**_fields(score) | {"values": {**score.values, **named}}),), **fields)
+
+
+def _fields(struct):
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
+
+
+def test_another_training_and_the_parts_of_the_error():
+    """Whole runs of two folds have the means 3 and 9: s^2 = 18, and Student's t with one degree is 12.706.
+
+    Sampling errors of 1 and 2, of 2 and 3: squares (1 + 4) / 4 and (4 + 9) / 4 of the means, 2.25 on average.
+    """
+    records = [
+        _with_parts((2.0,), 1.0, 0.1, seed=0), _with_parts((4.0,), 2.0, 0.1, seed=0, fold="fold1"),
+        _with_parts((8.0,), 2.0, 0.1, seed=1), _with_parts((10.0,), 3.0, 0.1, seed=1, fold="fold1"),
+    ]  # fmt: skip
+    rows = _rows(records, make_protocol("folds"))
+    row = rows["seeds"]
+    assert row["deviation"] == pytest.approx(math.sqrt(18))
+    assert row["prediction_error"] == pytest.approx(12.7062 * math.sqrt(18 * 1.5), rel=1e-4)
+    assert row["prediction_level"] == 0.95
+    assert row["error_samples"] == pytest.approx(1.5)
+    assert row["error_validation"] == pytest.approx(math.sqrt(0.02) / 2)
+    assert row["error_training"] == pytest.approx(math.sqrt(18 - 2.25))
+    assert math.isnan(rows["folds"]["prediction_error"])
+    assert rows["folds"]["error_samples"] == pytest.approx(1.5)
+
+
+def test_the_part_of_training_is_never_negative_and_not_known_without_the_others():
+    noisy = [_with_parts((float(seed),), 5.0, 0.1, seed=seed) for seed in (0, 1)]
+    assert _rows(noisy)["seeds"]["error_training"] == 0
+    assert math.isnan(_rows([make_record((float(seed),), seed=seed) for seed in (0, 1)])["seeds"]["error_training"])
+
+
+def test_the_part_of_training_is_found_again():
+    """400 rows of 5 trainings with deviations 3 by training and 4 by sampling; five standard errors of the mean."""
+    rng = np.random.default_rng(0)
+    variances = []
+    for _ in range(400):
+        means = 3 * rng.standard_normal(5) + 4 * rng.standard_normal(5)
+        values = [(make_record(seed=seed), Value(mean)) for seed, mean in enumerate(means)]
+        found = spread(values, 4.0, 0.95)
+        variances.append(found["deviation"] ** 2 - 16)
+        assert found["error_training"] == pytest.approx(math.sqrt(max(variances[-1], 0)))
+    assert np.mean(variances) == pytest.approx(9, abs=5 * np.std(variances) / 20)
+
+
+def test_warnings_of_other_metrics_stand_beside_the_value():
+    warning = Finding("chains-not-mixed", "they depend on their start", about="samples")
+    others = (Finding("slow", "slow", "note", "samples"), Finding("rough", "of the other value alone"))
+    record = make_record(scores=(parzen((1.0,)), other_score(Value(1.0), findings=(warning, *others))))
+    row = score_frame([record], make_protocol("examples", metrics=("parzen", "other"), table=("parzen",))).iloc[0]
+    assert (row["findings"], row["warnings"]) == ((), (warning,))

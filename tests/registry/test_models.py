@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from ganbench.errors import DataError, ModelError, UnknownNameError, UsageError
-from ganbench.registry.models import ModelObject, ModelSource, SampleArray, SampleFile, find_model
+from ganbench.registry.models import ModelObject, ModelSource, find_model
+from ganbench.registry.samples import SampleArray, SampleFile
 
 _SHAPE = (8, 8)
 

@@ -21,9 +21,9 @@ from ganbench.metrics import prediction_error
 _DRAWS = 20_000
 
 
-def coverage(values: np.ndarray, k: int, level: float, generator: np.random.Generator) -> float:
+def coverage(values: np.ndarray, k: int, level: float, generator: np.random.Generator, draws: int = _DRAWS) -> float:
     """Share of draws of k + 1 of the values in which the interval of the first k has the last in it."""
-    picked = generator.permuted(np.tile(values, (_DRAWS, 1)), axis=1)[:, : k + 1]
+    picked = generator.permuted(np.tile(values, (draws, 1)), axis=1)[:, : k + 1]
     ours, new = picked[:, :k], picked[:, k]
     errors = np.array([prediction_error(row, level=level) for row in ours])
     return float((np.abs(new - ours.mean(1)) <= errors).mean())
