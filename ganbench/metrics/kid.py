@@ -2,7 +2,7 @@
 
     k(x, y) = (x.y / d + 1)^3
 
-The unbiased MMD^2 (see `mmd`) is taken on disjoint blocks of as many samples and test examples, and averaged; the blocks
+The unbiased MMD^2 (see `mmd`) is taken on disjoint blocks of as many samples and test examples, and averaged; blocks
 are independent, so that the spread of their values gives the error of the mean, which the usual standard deviation over
 overlapping subsets does not. Source: Binkowski, Sutherland, Arbel and Gretton, "Demystifying MMD GANs" (2018),
 https://arxiv.org/abs/1801.01401.
