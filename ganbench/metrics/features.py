@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
+
+from ganbench.metrics.remembering import fingerprint, remembered
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["Classifier", "PrincipalComponents", "pixels", "principal_components", "train_classifier"]
 
-T = TypeVar("T")
-
 _HIDDEN = 256  # units of the classifier
 _BATCH = 100
 _EPOCHS, _LEAST_UPDATES, _MOST_UPDATES = 20, 100, 1500
 _LEARNING_RATE, _MOMENTUM = 0.05, 0.9
-_KEPT = 4  # fits that are remembered: a fold's classifier and components serve several metrics and models
 
 
 def pixels(examples: torch.Tensor) -> torch.Tensor:
@@ -45,7 +43,7 @@ class PrincipalComponents:
 
 def principal_components(train: torch.Tensor, k: int) -> PrincipalComponents:
     """The k leading principal components of training examples, or as many as they have dimensions."""
-    return _remembered(("components", k, _fingerprint(train)), lambda: _principal_components(train, k))
+    return remembered(("components", k, fingerprint(train)), lambda: _principal_components(train, k))
 
 
 def _principal_components(train: torch.Tensor, k: int) -> PrincipalComponents:
@@ -100,8 +98,8 @@ def train_classifier(train: torch.Tensor, labels: torch.Tensor) -> Classifier:
         train: `[n, *event_shape]`.
         labels: int64 `[n]`, from 0 on.
     """
-    key = "classifier", _fingerprint(train), _fingerprint(labels)
-    return _remembered(key, lambda: _train_classifier(train, labels))
+    key = "classifier", fingerprint(train), fingerprint(labels)
+    return remembered(key, lambda: _train_classifier(train, labels))
 
 
 def _train_classifier(train: torch.Tensor, labels: torch.Tensor) -> Classifier:
@@ -130,21 +128,3 @@ def _train_classifier(train: torch.Tensor, labels: torch.Tensor) -> Classifier:
                 for layer, velocity, gradient in zip(layers, velocities, gradients, strict=True):
                     layer.sub_(velocity.mul_(_MOMENTUM).add_(gradient), alpha=_LEARNING_RATE)
     return Classifier(n_classes, tuple(layer.detach() for layer in layers))
-
-
-_memory: dict[tuple[object, ...], object] = {}
-
-
-def _remembered(key: tuple[object, ...], fit: Callable[[], T]) -> T:
-    """What was fitted to the same data before, or a new fit."""
-    if key not in _memory:
-        while len(_memory) >= _KEPT:
-            _memory.pop(next(iter(_memory)))
-        _memory[key] = fit()
-    return _memory[key]  # type: ignore[return-value]
-
-
-def _fingerprint(tensor: torch.Tensor) -> str:
-    """Of the content and the device."""
-    content = hashlib.blake2b(tensor.detach().cpu().contiguous().numpy().data, digest_size=16).hexdigest()
-    return f"{tensor.device} {tuple(tensor.shape)} {content}"

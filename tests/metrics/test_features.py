@@ -6,7 +6,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 
-from ganbench.metrics import features
+from ganbench.metrics import remembering
 from ganbench.metrics.features import pixels, principal_components, train_classifier
 
 
@@ -48,11 +48,11 @@ def test_the_classifier_learns_nothing_from_labels_at_random():
 
 
 def test_equal_data_give_one_classifier_and_other_data_another(monkeypatch):
-    monkeypatch.setattr(features, "_memory", {})
+    monkeypatch.setattr(remembering, "_memory", {})
     images, labels = digits(200)
     first = train_classifier(images, labels)
     assert train_classifier(images.clone(), labels.clone()) is first
-    features._memory.clear()
+    remembering._memory.clear()
     again = train_classifier(images, labels)
     assert again is not first
     assert again.sha256 == first.sha256
@@ -62,6 +62,6 @@ def test_equal_data_give_one_classifier_and_other_data_another(monkeypatch):
 
 def test_global_random_numbers_are_left_alone():
     before = torch.get_rng_state()
-    features._memory.clear()
+    remembering._memory.clear()
     train_classifier(*digits(100))
     assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,94 @@
+"""The maximum mean discrepancy against closed forms, plain sums, and the size and power of its test."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ganbench.conformance import check_metric
+from ganbench.errors import DataError
+from ganbench.metrics.mmd import MMD, median_distance, mmd_with_error, permutation_p
+
+
+def _normal(n, d, seed, shift=0.0, scale=1.0):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed)) * scale + shift
+
+
+def _closed(shift, s1=1.0, s2=1.0, d=1, width=1.0):
+    """MMD^2 of N(0, s1^2 I) and N(mu, s2^2 I), ||mu|| = shift, under a Gaussian kernel."""
+    squared = width**2
+
+    def mean(a, b, distance):
+        total = squared + a**2 + b**2
+        return (squared / total) ** (d / 2) * math.exp(-(distance**2) / 2 / total)
+
+    return mean(s1, s1, 0) + mean(s2, s2, 0) - 2 * mean(s1, s2, shift)
+
+
+@pytest.mark.parametrize(("shift", "scale", "truth"), [(1.0, 1.0, 0.177268), (0.0, 2.0, 0.094187), (0.0, 1.0, 0.0)])
+def test_normal_laws(shift, scale, truth):
+    assert _closed(shift, 1.0, scale) == pytest.approx(truth, abs=1e-6)
+    mmd, error = mmd_with_error(_normal(3000, 1, 1), _normal(2000, 1, 2, shift, scale), 1.0)
+    assert mmd == pytest.approx(truth, abs=3 * error)
+    assert error < 0.02
+
+
+def test_plain_sums():
+    x, y = _normal(40, 5, 1).double(), _normal(33, 5, 2, 0.4).double()
+
+    def kernel(a, b):
+        return torch.exp(-torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square() / 2 / 1.5**2)
+
+    xx, yy = kernel(x, x).fill_diagonal_(0), kernel(y, y).fill_diagonal_(0)
+    expected = xx.sum() / 40 / 39 + yy.sum() / 33 / 32 - 2 * kernel(x, y).mean()
+    assert mmd_with_error(x.float(), y.float(), 1.5)[0] == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_the_error_is_that_of_repetitions():
+    """Of 300 pairs of sets; a standard deviation is known to 1 / sqrt(600) of itself."""
+    found = [mmd_with_error(_normal(60, 2, 2 * r, 1.0), _normal(100, 2, 2 * r + 1), 1.0) for r in range(300)]
+    estimates, errors = np.array(found).T
+    truth = _closed(math.sqrt(2), d=2)
+    assert estimates.mean() == pytest.approx(truth, abs=3 * estimates.std() / math.sqrt(300))
+    assert math.sqrt((errors**2).mean()) == pytest.approx(estimates.std(), rel=4 / math.sqrt(600))
+    covered = (np.abs(estimates - truth) < 1.96 * errors).mean()
+    assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 300))
+
+
+@pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.05 - 4 * 0.0126, 0.05 + 4 * 0.0126), (0.8, 0.9, 1.0)])
+def test_size_and_power(shift, least, most):
+    """Of 300 tests at 5 %; the binomial error of the size is 0.0126."""
+    ps = [permutation_p(_normal(40, 2, 2 * r, shift), _normal(30, 2, 2 * r + 1), 1.0, 99) for r in range(300)]
+    assert least <= np.mean(np.array(ps) <= 0.05) <= most
+
+
+def test_the_bandwidth_is_the_median_between_test_examples():
+    points = torch.tensor([[0.0], [1.0], [3.0]])  # distances 1, 2, 3
+    assert median_distance(points) == 2.0
+    result = MMD(bandwidth=0.5, permutations=19).measure(generated=points + 1, test=points)
+    assert result.values["bandwidth"].value == 1.0
+    assert {finding.code for finding in result.findings} == {"few-examples"}
+
+
+def test_the_order_changes_nothing():
+    x, y = _normal(80, 3, 1, 0.2), _normal(70, 3, 2)
+    first, second = (MMD(permutations=99, limit=50).measure(generated=g, test=y) for g in (x, x.flip(0)))
+    assert first == second
+
+
+def test_refusals():
+    with pytest.raises(DataError, match="generated: 1 examples; mmd needs at least 2"):
+        MMD().measure(generated=_normal(1, 3, 1), test=_normal(9, 3, 1))
+    with pytest.raises(DataError, match="leaves a kernel no bandwidth"):
+        MMD().measure(generated=_normal(9, 3, 1), test=torch.ones(9, 3))
+    with pytest.raises(ValueError, match="space is 'words'"):
+        MMD(space="words")
+
+
+@pytest.mark.parametrize("space", ["pixels", "components", "classifier"])
+def test_it_keeps_the_contract(space):
+    results = list(check_metric(f"ganbench.metrics.mmd:MMD[space={space},permutations=19]"))
+    assert {r.name: r.violation for r in results if r.status == "failed"} == {}

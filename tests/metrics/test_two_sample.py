@@ -1,0 +1,97 @@
+"""The two-sample tests by a classifier and by nearest neighbours: closed forms, scikit-learn, size and power."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+from sklearn.neighbors import NearestNeighbors
+
+from ganbench.conformance import check_metric
+from ganbench.errors import DataError
+from ganbench.metrics.nearest_neighbor_two_sample import NearestNeighborTwoSample
+from ganbench.metrics.two_sample_classifier import ClassifierTwoSample
+
+
+def _normal(n, d, seed, shift=0.0):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed)) + shift
+
+
+def _values(metric, x, y):
+    return {name: value.value for name, value in metric.measure(generated=x, test=y).values.items()}
+
+
+@pytest.mark.parametrize("distance", [0.0, 1.0, 2.0])
+def test_the_classifier_comes_near_the_best_there_is(distance):
+    """Phi(D / 2), which no classifier exceeds; 0.69146 for D = 1, 0.84134 for D = 2."""
+    x, y = _normal(4000, 2, 1, distance / math.sqrt(2)), _normal(4000, 2, 2)
+    found = ClassifierTwoSample().measure(generated=x, test=y).values
+    error = found["accuracy"].standard_error
+    assert norm.cdf(distance / 2) - 0.02 - 3 * error < found["accuracy"].value < norm.cdf(distance / 2) + 3 * error
+    assert (found["p"].value < 1e-10) == (distance > 0)
+    halves = found["accuracy_on_samples"].value, found["accuracy_on_test"].value
+    assert sum(halves) / 2 == pytest.approx(found["accuracy"].value)
+
+
+def test_the_size_of_the_classifier_test():
+    """One law, 40 tests at 5 %."""
+    metric = ClassifierTwoSample()
+    rejected = [_values(metric, _normal(60, 2, 2 * r), _normal(80, 2, 2 * r + 1))["p"] <= 0.05 for r in range(40)]
+    assert np.mean(rejected) <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 40)
+
+
+def test_neighbours_agree_with_scikit_learn():
+    x, y = _normal(60, 4, 1, 0.5), _normal(60, 4, 2)
+    pooled = torch.cat((x, y)).numpy()
+    nearest = NearestNeighbors(n_neighbors=2).fit(pooled).kneighbors(pooled)[1][:, 1]
+    labels = np.arange(120) < 60
+    own = labels[nearest] == labels
+    values = _values(NearestNeighborTwoSample(), x, y)
+    expected = own.mean(), own[:60].mean(), own[60:].mean()
+    found = tuple(values[name] for name in ("accuracy", "accuracy_on_samples", "accuracy_on_test"))
+    assert found == pytest.approx(expected)
+
+
+def test_copies_of_test_examples_fall_below_one_half():
+    y = _normal(200, 5, 1)
+    result = NearestNeighborTwoSample().measure(generated=y + 1e-6, test=y)
+    assert result.values["accuracy"].value == 0
+    assert {finding.code for finding in result.findings} == {"nearer-than-chance"}
+
+
+@pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.0, 0.05 + 4 * 0.0154), (1.0, 0.9, 1.0)])
+def test_size_and_power_of_neighbours(shift, least, most):
+    """Of 200 tests at 5 %; the binomial error of the size is 0.0154."""
+    metric = NearestNeighborTwoSample(permutations=99)
+    ps = [_values(metric, _normal(60, 3, 2 * r, shift), _normal(60, 3, 2 * r + 1))["p"] for r in range(200)]
+    assert least <= np.mean(np.array(ps) <= 0.05) <= most
+
+
+def test_the_error_is_that_of_repetitions():
+    """One law, 100 pairs of sets: the permutations have the standard deviation of the accuracy."""
+    metric = NearestNeighborTwoSample(permutations=99)
+    found = [
+        metric.measure(generated=_normal(80, 3, 2 * r), test=_normal(80, 3, 2 * r + 1)).values["accuracy"]
+        for r in range(100)
+    ]
+    deviation = np.std([value.value for value in found])
+    assert np.mean([value.standard_error for value in found]) == pytest.approx(deviation, rel=4 / math.sqrt(200))
+
+
+@pytest.mark.parametrize("metric", [ClassifierTwoSample(), NearestNeighborTwoSample()])
+def test_health(metric):
+    result = metric.measure(generated=_normal(20, 3, 1), test=_normal(90, 3, 2))
+    assert {finding.code for finding in result.findings} == {"few-examples"}
+    with pytest.raises(DataError, match="generated: 1 examples"):
+        metric.measure(generated=_normal(1, 3, 1), test=_normal(90, 3, 2))
+
+
+@pytest.mark.parametrize(
+    "spec", ["two_sample_classifier:ClassifierTwoSample", "nearest_neighbor_two_sample:NearestNeighborTwoSample"]
+)
+def test_they_keep_the_contract(spec):
+    results = list(check_metric(f"ganbench.metrics.{spec}"))
+    assert {r.name: r.violation for r in results if r.status == "failed"} == {}
