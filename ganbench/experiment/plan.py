@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
 from msgspec.structs import asdict
 
 from ganbench.datasets import Dataset, DuplicateRule, Split, UnavailableDataset, apply_duplicate_rule, as_dataset
+from ganbench.datasets.base import content_checksum
 from ganbench.errors import StoreError, UsageError
 from ganbench.evaluation import score_key
 from ganbench.files import content_key
@@ -130,9 +132,8 @@ class Cell:
         """Key of the samples: the trained model, and how it is sampled."""
         of_sampling = [self._hyperparameters(of_sampling=True), [_CHAIN_SAMPLING, asdict(self.protocol.chains)]]
         if self.selection is not None:
-            of_sampling.append(
-                {key: value for key, value in asdict(self.selection).items() if key not in ("models", "not_on")}
-            )
+            rule = {key: value for key, value in asdict(self.selection).items() if key not in ("models", "not_on")}
+            of_sampling += [rule, content_checksum(self.selection_examples)]
         return content_key([self.train_key, self.protocol.n_samples, self.seed_for("sample"), *of_sampling])
 
     def samples_key_after(self, epochs: int) -> str:
@@ -145,6 +146,12 @@ class Cell:
         rule = self.protocol.selection
         chosen = rule is not None and self.model.name in rule.models and self.data.name not in rule.not_on
         return rule if chosen else None
+
+    @property
+    def selection_examples(self) -> np.ndarray:
+        """The validation examples that choose the epoch: of the first of the folds that share the training."""
+        sharing = (s for s in self.dataset.splits if s.train_checksum == self.split.train_checksum)
+        return next(sharing, self.split).valid
 
     def _hyperparameters(self, *, of_sampling: bool) -> dict[str, Any]:
         """Those that matter for sampling only, or all others."""

@@ -85,7 +85,7 @@ def _selection(cell: Cell, device: str, state: dict[str, Any]) -> EpochSelection
     rule = cell.selection
     if rule is None:
         return None
-    n, valid = cell.protocol.n_samples, torch.tensor(cell.split.valid, device=device)
+    n, valid = cell.protocol.n_samples, torch.tensor(cell.selection_examples, device=device)
 
     def draw(model: Any, epoch: int) -> torch.Tensor:
         return model.sample(n, generator=torch_generator(cell.seed_for(f"selection at epoch {epoch}"), device))

@@ -119,6 +119,22 @@ def test_another_rule_does_not_train_again_and_does_not_use_the_old_choice(wande
     assert second.training.selected_epoch is None  # the epochs are over: there was nothing to look at
 
 
+def test_folds_that_share_a_training_choose_by_the_first_of_them(request_toys, tmp_path):
+    (tmp_path / "wanderer.py").write_text(MODEL)
+    train, rule = images(0.5, 40, 0), {"models": ["Wanderer"], "every": 2}
+
+    def keys(*seeds: int) -> list[str]:
+        splits = tuple(Split(f"fold{k}", train, images(0.5, 30, s), images(0.8, 20, 2)) for k, s in enumerate(seeds))
+        data = Dataset("levels", (3, 3), (0.0, 1.0), "a" * 64, splits)
+        cells = make_plan(request_toys(f"{tmp_path}/wanderer.py:Wanderer", datasets=[data], selection=rule)).cells
+        assert all(np.array_equal(cell.selection_examples, splits[0].valid) for cell in cells)
+        return [cell.samples_key for cell in cells]
+
+    first, second = keys(3, 4)
+    assert first == second == keys(3, 5)[0]
+    assert first != keys(6, 4)[0]
+
+
 def test_a_metric_that_is_not_the_parzen_estimate_is_refused(wander, store):
     (record,) = run_serially(wander(metric="nearest_neighbors"), store)
     assert "selection.metric is 'nearest_neighbors'; accepted: parzen" in record.reason
