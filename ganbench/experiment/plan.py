@@ -186,8 +186,10 @@ class Cell:
         if record is None or record.samples is None or record.samples.sha256 != samples.sha256:
             return []
         asked = [(metric.name, metric.settings_as_data) for metric in self.metrics]
+        versions = {metric.name: metric.metric.version for metric in self.metrics}
         # Records of format 1 do not know what their scores depend on.
         others = [score for score in record.scores if score.key and (score.metric, score.settings) not in asked]
+        others = [score for score in others if score.version == versions.get(score.metric, score.version)]
         same = (record.dataset.identity, record.dataset.checksum) == (self.data.identity, self.data.checksum)
         return others if same else []
 
