@@ -44,5 +44,5 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{mark}  {result.demand}" + (f"\n        {result.violation}" if result.violation else ""), flush=True
             )
     if not arguments.json:
-        print(f"{arguments.spec}: {counts['passed']} of {sum(counts.values())} checks passed.")
+        print(f"{arguments.spec}: " + ", ".join(f"{n} {status}" for status, n in counts.items()) + ".")
     return 3 if counts["failed"] else 0
