@@ -164,7 +164,7 @@ def test_check(command, toys, toy_images):
     assert "FAILED  " in out
     arguments = ["check", f"{toys}:GreyLevels", "--dataset", toy_images, "--json"]
     lines = [json.loads(line) for line in command(*arguments, results=False)[1].splitlines()]
-    assert [line["check"] for line in lines if not line["passed"]] == ["samples_are_in_range"]
+    assert [line["check"] for line in lines if line["status"] == "failed"] == ["samples_are_in_range"]
 
 
 @pytest.mark.parametrize(
