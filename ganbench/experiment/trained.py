@@ -42,8 +42,8 @@ def trained_model(what: Record | Cell, store: Store, *, data_root: str | None = 
         raise StoreError(f"The checkpoint of {label} is not there ({path}). Run it again with --fresh.")
     if (state["format"], state["epochs"]) != (CHECKPOINT_FORMAT, record.training.epochs):
         raise StoreError(
-            f"{path} has format {state['format']} and {state['epochs']} epochs; the samples of {label} were drawn after "
-            f"{record.training.epochs}. Run it again with --fresh."
+            f"{path} has format {state['format']} and {state['epochs']} epochs; the samples of {label} were "
+            f"drawn after {record.training.epochs}. Run it again with --fresh."
         )
     model = cell.model.build(cell.dataset.event_shape, device, cell.variant.hyperparameters)
     selected = state["selection"]["best"] if cell.selection is not None else None

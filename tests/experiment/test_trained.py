@@ -50,8 +50,8 @@ def test_samples_have_no_model(tmp_path, outcome):
 def test_a_selected_epoch_is_the_one_that_was_sampled(tmp_path):
     """The checkpoint ends elsewhere: the parameters that were best on validation data are beside its own."""
     digits = ganbench.load_protocol("digits")
-    plan = msgspec.structs.replace(digits.datasets[0], selection=Selection(metric="parzen", every=1))
-    protocol = msgspec.structs.replace(digits, name="selected", datasets=(plan,), n_samples=200)
+    rule = Selection(("adversarial",), every=1)
+    protocol = msgspec.structs.replace(digits, name="selected", selection=rule, n_samples=200)
     outcome = ganbench.run(protocol, models=["adversarial[epochs=4]"], results=tmp_path / "results", jobs=1)
     cells = [(c, r) for c, r in zip(outcome.plan.cells, outcome.records, strict=True) if r.training.selected_epoch < 4]
     assert cells
