@@ -60,6 +60,13 @@ def test_chains_start_where_the_rule_says():
     assert {samples.shape for samples in chains.samples.values()} == {(3, 20, 2, 2)}
 
 
+def test_training_examples_to_start_at_are_drawn_at_random():
+    """Not the first rows: a permutation of forty keeps the first ten in their order once in 40! / 30! times."""
+    draws = [ChainStarts.draw(TRAIN, 10, torch.Generator().manual_seed(seed)).origins.tolist() for seed in (0, 1)]
+    assert draws[0] != draws[1]
+    assert list(range(10)) not in draws
+
+
 def test_there_may_be_more_chains_than_training_examples():
     origins = ChainStarts.draw(TRAIN, 100, torch.Generator().manual_seed(0)).origins
     assert sorted(torch.bincount(origins).tolist()) == [2] * 20 + [3] * 20

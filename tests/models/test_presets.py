@@ -19,21 +19,18 @@ MODELS = {
 EVENT_SHAPES = {"mnist": (28, 28), "tfd": (48, 48), "digits": (8, 8)}
 
 DBN_MNIST = {
-    "hidden_sizes": [1000, 1000],
-    "epochs": [7, 14],
+    "hidden_sizes": [64, 64],
+    "epochs": [4, 8],
     "batch_size": 100,
     "learning_rate": [0.1, 0.05],
-    "final_learning_rate": [0.02, 0.002],
+    "final_learning_rate": [0.01, 0.002],
     "momentum": 0.5,
-    "weight_decay": 1e-4,
+    "weight_decay": 0.015,
     "weight_gain": 0.1,
     "marginal_clip": 0.01,
-    "gibbs_steps": [1, 1],
+    "gibbs_steps": [1, 5],
     "mean_reconstructions": False,
-    "particles": 100,
-    "chains": 100,
-    "burn_in": 1000,
-    "thinning": 10,
+    "particles": 1000,
 }
 DBN_DIGITS = {
     "hidden_sizes": [128, 128],
@@ -48,25 +45,19 @@ DBN_DIGITS = {
     "gibbs_steps": [1, 1],
     "mean_reconstructions": True,
     "particles": 100,
-    "chains": 100,
-    "burn_in": 1000,
-    "thinning": 10,
 }
 CAE_MNIST = {
-    "hidden_sizes": [1000, 1000],
-    "epochs": [6, 6],
+    "hidden_sizes": [200, 200],
+    "epochs": [4, 4],
     "batch_size": 100,
-    "learning_rate": [0.02, 0.02],
-    "final_learning_rate": [0.002, 0.002],
+    "learning_rate": [0.05, 0.05],
+    "final_learning_rate": [0.005, 0.005],
     "momentum": 0.9,
-    "contraction": [1.0, 1.0],
+    "contraction": [0.1, 3.0],
     "weight_gain": 1.0,
     "marginal_clip": 0.01,
-    "step_size": 1.5,
+    "step_size": 7.0,
     "jacobian": "input",
-    "chains": 100,
-    "burn_in": 1000,
-    "thinning": 5,
 }
 CAE_DIGITS = {
     "hidden_sizes": [128, 128],
@@ -80,9 +71,6 @@ CAE_DIGITS = {
     "marginal_clip": 0.01,
     "step_size": 0.7,
     "jacobian": "input",
-    "chains": 100,
-    "burn_in": 1000,
-    "thinning": 5,
 }
 # the numbers of the authors' program
 GSN_SOURCE = {

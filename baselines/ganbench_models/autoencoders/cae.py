@@ -51,6 +51,7 @@ class StackedContractiveAutoEncoder(GreedyLayerwiseModel[ContractiveAutoEncoder]
     """
 
     layer_type = ContractiveAutoEncoder
+    sampling_steps = 400  # ten autocorrelation times of the preset for digits, which mixes most slowly
     sampling_hyperparameters = ("step_size", "jacobian")
 
     def __init__(

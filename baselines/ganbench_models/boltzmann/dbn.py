@@ -53,6 +53,7 @@ class DeepBeliefNetwork(GreedyLayerwiseModel[RestrictedBoltzmannMachine]):
     """
 
     layer_type = RestrictedBoltzmannMachine
+    sampling_steps = 600  # ten autocorrelation times of the MNIST preset
 
     def __init__(
         self,

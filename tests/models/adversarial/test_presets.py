@@ -46,13 +46,14 @@ GAME = {
     "momentum_saturation_epoch": 249,
     "input_keep_probability": 0.8,
     "hidden_keep_probability": 0.5,
-    "epochs": 1500,
+    "epochs": 250,
 }
 CIFAR_BELOW = [_uniform("relu", 8000, 0.05), _uniform("sigmoid", 8000, 0.05)]
 PRESETS = {
     "mnist": GAME
     | {
         "event_shape": [28, 28],
+        "epochs": 1500,
         "noise": "uniform",
         "learning_rate": 0.1,
         "stages": [

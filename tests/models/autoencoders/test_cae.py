@@ -96,7 +96,7 @@ def test_walk_moves_the_top_code_and_decodes(stack, images, reach):
 
 
 def tiny(**settings) -> StackedContractiveAutoEncoder:
-    defaults = {"hidden_sizes": (5, 4), "epochs": 2, "batch_size": 4, "chains": 3, "burn_in": 0}
+    defaults = {"hidden_sizes": (5, 4), "epochs": 2, "batch_size": 4}
     return StackedContractiveAutoEncoder((2, 3), **{**defaults, **settings})
 
 
@@ -105,54 +105,47 @@ def train(model: StackedContractiveAutoEncoder, images: torch.Tensor) -> None:
         pass
 
 
-def test_walks_start_at_training_images():
+@pytest.mark.parametrize(("jacobian", "reach"), [("top", 1), ("input", 2)])
+def test_a_step_of_the_chains_is_a_step_of_the_walk(jacobian, reach):
+    """From examples and from noise, with J as the option says."""
+    images = torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(1))
+    model = tiny(jacobian=jacobian, step_size=50.0)
+    train(model, images)
+    for examples in (images, None):
+        state = model.start_chains(10, examples=examples, generator=torch.Generator().manual_seed(3))
+        if examples is not None:
+            assert torch.equal(state["visible"], images.flatten(1))
+        moved = model.step_chains(state, generator=torch.Generator().manual_seed(2))
+        samples = model.chain_samples(moved, generator=torch.Generator())
+        assert samples.shape == (10, 2, 3)
+        walked = {
+            layers: walk(
+                model.layers,
+                state["visible"],
+                step_size=50.0,
+                jacobian_layers=layers,
+                generator=torch.Generator().manual_seed(2),
+            )
+            for layers in (1, 2)
+        }
+        assert torch.equal(samples.flatten(1), walked[reach])
+        assert not torch.allclose(walked[1], walked[2])
+
+
+def test_without_noise_a_step_is_a_reconstruction():
     images = torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(1))
     model = tiny(step_size=0.0)
     train(model, images)
-    starts = model.state_dict()["starts"]
-    assert len(starts) == 3
-    assert (torch.cdist(starts, images.flatten(1)).amin(1) == 0).all()
-    # without noise a step is a reconstruction
-    samples = model.sample(3, generator=torch.Generator().manual_seed(2)).flatten(1)
-    torch.testing.assert_close(samples, decode(model.layers, encode(model.layers, starts)[-1]))
+    state = model.start_chains(10, examples=images, generator=torch.Generator())
+    moved = model.step_chains(state, generator=torch.Generator())
+    expected = decode(model.layers, encode(model.layers, images.flatten(1))[-1])
+    torch.testing.assert_close(moved["visible"], expected)
 
 
-def test_the_starts_are_a_random_subset():
-    """Each of 10 images is among the 3 starts in 3/10 of the trainings, and as often at each place."""
-    images = torch.eye(10).reshape(10, 2, 5)
-    model = StackedContractiveAutoEncoder((2, 5), hidden_sizes=(3,), epochs=1, chains=3)
-    generator, runs = torch.Generator().manual_seed(1), 400
-    chosen = torch.zeros(3, 10)
-    for _ in range(runs):
-        model.epoch, model.layers = 0, []
-        next(model.fit(images, generator=generator))
-        starts = model.state_dict()["starts"]
-        assert starts.sum(0).max() == 1  # no image twice
-        chosen += starts
-    # a share of 1/10 has a standard error of (0.09 / runs) ** 0.5; 30 of them are tested: 5 standard errors
-    assert ((chosen / runs - 0.1).abs() <= 5 * (0.09 / runs) ** 0.5).all()
-
-
-def test_more_chains_than_training_images_share_them():
-    model = tiny(step_size=0.0, chains=8)
-    train(model, torch.rand(3, 2, 3, generator=torch.Generator().manual_seed(1)))
-    samples = model.sample(8, generator=torch.Generator().manual_seed(2))
-    torch.testing.assert_close(samples[3:6], samples[:3])
-
-
-def test_the_jacobian_option_reaches_the_input():
-    images = torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(1))
-    drawn = {}
-    for jacobian in ("top", "input"):
-        model = tiny(jacobian=jacobian, step_size=50.0)
-        train(model, images)
-        drawn[jacobian] = model.sample(3, generator=torch.Generator().manual_seed(2)).flatten(1)
-        starts = model.state_dict()["starts"]
-        reach = 1 if jacobian == "top" else 2
-        generator = torch.Generator().manual_seed(2)
-        expected = walk(model.layers, starts, step_size=50.0, jacobian_layers=reach, generator=generator)
-        assert torch.equal(drawn[jacobian], expected)
-    assert not torch.allclose(drawn["top"], drawn["input"])
+def test_nothing_of_the_training_images_is_kept():
+    model = tiny()
+    train(model, torch.rand(10, 2, 3, generator=torch.Generator().manual_seed(1)))
+    assert set(model.state_dict()) == {"epoch", "layers", "velocity"}
 
 
 def test_a_stronger_penalty_contracts_more():
@@ -167,7 +160,7 @@ def test_a_stronger_penalty_contracts_more():
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("contraction", -0.1), ("contraction", (0.1,)), ("step_size", -1.0), ("jacobian", "middle"), ("thinning", 0)],
+    [("contraction", -0.1), ("contraction", (0.1,)), ("step_size", -1.0), ("jacobian", "middle")],
 )
 def test_settings_are_checked(setting, value):
     with pytest.raises(ValueError, match=f"^{setting} is .*; accepted: "):

@@ -19,10 +19,10 @@ def all_states(units: int) -> torch.Tensor:
 
 
 def energies(weights: torch.Tensor, visible_bias: torch.Tensor, hidden_bias: torch.Tensor) -> torch.Tensor:
-    """E(v, h) of every pair of states, term by term: [2 ** VISIBLE, 2 ** HIDDEN]."""
+    """E(v, h) of every pair of states, term by term: [2 ** visible, 2 ** hidden]."""
     table = [
-        [-(v @ weights @ h) - v @ visible_bias - h @ hidden_bias for h in all_states(HIDDEN)]
-        for v in all_states(VISIBLE)
+        [-(v @ weights @ h) - v @ visible_bias - h @ hidden_bias for h in all_states(len(hidden_bias))]
+        for v in all_states(len(visible_bias))
     ]
     return torch.stack([torch.stack(row) for row in table])
 
@@ -156,11 +156,9 @@ def fit(model: DeepBeliefNetwork, images: torch.Tensor) -> None:
 
 
 def test_training_finds_two_patterns():
-    """Two patterns, equally likely: the samples are near both, in equal shares."""
+    """Two patterns, equally likely: chains from noise come near both, in equal shares."""
     patterns = torch.tensor([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], dtype=torch.float32)
-    model = DeepBeliefNetwork(
-        (6,), hidden_sizes=(8, 8), epochs=60, batch_size=10, learning_rate=0.3, particles=50, burn_in=50, chains=200
-    )
+    model = DeepBeliefNetwork((6,), hidden_sizes=(8, 8), epochs=60, batch_size=10, learning_rate=0.3, particles=50)
     fit(model, patterns.repeat(50, 1))
     n = 200
     samples = model.sample(n, generator=torch.Generator().manual_seed(2))
@@ -171,29 +169,15 @@ def test_training_finds_two_patterns():
     assert abs(share - 0.5) <= 4 * math.sqrt(0.25 / 50)
 
 
-def test_chains_start_from_the_particles():
-    """Chains that have hardly moved from 3 equal particles stay with them; more chains than particles reuse them."""
-    model = DeepBeliefNetwork((4,), hidden_sizes=(3,), epochs=1, particles=2, chains=6, burn_in=0, thinning=1)
-    for _ in model.fit(
-        torch.rand(10, 4, generator=torch.Generator().manual_seed(4)), generator=torch.Generator().manual_seed(0)
-    ):
-        pass
-    particles = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
-    model.load_state_dict({**model.state_dict(), "particles": particles})
-    expected = model.layers[0].down(particles).repeat(3, 1)
-    assert torch.equal(model.sample(6, generator=torch.Generator().manual_seed(0)), expected)
-
-
-def large_dbn(particles: torch.Tensor) -> DeepBeliefNetwork:
+def large_dbn() -> DeepBeliefNetwork:
     """Three layers with parameters of order one, so that draws with other means are other draws."""
-    chains = len(particles)
-    model = DeepBeliefNetwork((4,), hidden_sizes=(6, 5, 3), epochs=1, chains=chains, burn_in=0, thinning=1)
+    model = DeepBeliefNetwork((4,), hidden_sizes=(6, 5, 3), epochs=1)
     fit(model, random_images(10))
     state, generator = model.state_dict(), torch.Generator().manual_seed(6)
     for layer in state["layers"]:
         for tensor in layer.values():
             tensor.copy_(2 * torch.randn(tensor.shape, generator=generator))
-    model.load_state_dict({**state, "particles": particles})
+    model.load_state_dict(state)
     return model
 
 
@@ -205,20 +189,25 @@ def expectation(means: torch.Tensor, of: Callable[[torch.Tensor], torch.Tensor])
 
 
 def test_binary_states_pass_down_and_means_come_out():
-    particles = torch.randint(2, (200, 3), generator=torch.Generator().manual_seed(5)).float()
-    model = large_dbn(particles)
+    """The draws of `step_chains` and `chain_samples`, repeated by hand."""
+    hidden = torch.randint(2, (200, 3), generator=torch.Generator().manual_seed(5)).float()
+    model = large_dbn()
     low, middle, top = model.layers
     generator = torch.Generator().manual_seed(1)
-    h2 = draw_binary(top.down(particles), generator=generator)
-    draw_binary(top.up(h2), generator=generator)
+    h2 = draw_binary(top.down(hidden), generator=generator)
+    h3 = draw_binary(top.up(h2), generator=generator)
     h1 = draw_binary(middle.down(h2), generator=generator)
-    assert torch.equal(model.sample(200, generator=torch.Generator().manual_seed(1)), low.down(h1))
+
+    generator = torch.Generator().manual_seed(1)
+    state = model.step_chains({"hidden": hidden}, generator=generator)
+    assert torch.equal(state["hidden"], h3)
+    assert torch.equal(model.chain_samples(state, generator=generator), low.down(h1))
 
 
 def test_samples_have_the_enumerated_mean():
     """One step from a hidden state, E[x] over all states of the two layers between; means passed down give another."""
     hidden, n = torch.tensor([1.0, 0.0, 0.0]), 20_000
-    model = large_dbn(hidden.expand(2, 3))
+    model = large_dbn()
     low, middle, top = model.layers
     generator = torch.Generator().manual_seed(2)
     state = model.step_chains({"hidden": hidden.expand(n, 3)}, generator=generator)
@@ -238,26 +227,36 @@ def test_samples_have_the_enumerated_mean():
         assert ((samples.mean(0) - mean_field).abs() > 20 * standard_error).any()
 
 
-def test_the_chain_has_the_enumerated_distribution_from_any_start():
-    """One layer with parameters of order one: from noise and from an image, the top machine's marginal is reached."""
-    generator = torch.Generator().manual_seed(9)
-    model = DeepBeliefNetwork((VISIBLE,), hidden_sizes=(HIDDEN,), epochs=1)
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_chains_have_the_enumerated_mean_from_any_start(layers):
+    """Parameters of order one: the top machine's marginal, passed down in binary draws, from noise and from images."""
+    model = DeepBeliefNetwork((VISIBLE,), hidden_sizes=(4, 5, 3)[-layers:], epochs=1)
     fit(model, random_images(10))
-    for tensor in model.layers[0].state().values():
-        tensor.copy_(torch.randn(tensor.shape, generator=generator))
-    mean = log_marginal(*(tensor.double() for tensor in model.layers[0].state().values())).exp() @ all_states(VISIBLE)
-    chains = 30_000
+    generator = torch.Generator().manual_seed(9)
+    for layer in model.layers:
+        for tensor in layer.state().values():
+            tensor.copy_(1.5 * torch.randn(tensor.shape, generator=generator))
+    *below, top = model.layers
+    probability = log_marginal(*(tensor.double() for tensor in top.state().values())).exp().float()
+    for layer in reversed(below[1:]):
+        states = all_states(len(layer.visible_bias)).float()
+        means = layer.down(all_states(len(layer.hidden_bias)).float())
+        probability = probability @ torch.where(states == 1, means.unsqueeze(1), 1 - means.unsqueeze(1)).prod(2)
+    states = all_states(len(below[0].hidden_bias) if below else VISIBLE).float()
+    mean = probability @ (below[0].down(states) if below else states)
+
+    chains = 20_000
     assert isinstance(model, MarkovChain)
     for examples in (None, torch.ones(chains, VISIBLE)):
         state = model.start_chains(chains, examples=examples, generator=generator)
-        for _ in range(60):
+        for _ in range(100):
             state = model.step_chains(state, generator=generator)
         samples = model.chain_samples(state, generator=generator)
         assert ((samples.mean(0) - mean).abs() <= 5 * samples.std(0) / math.sqrt(chains)).all()
 
 
 def test_chains_start_at_the_codes_of_examples_or_at_fair_coins():
-    model, n = large_dbn(torch.zeros(2, 3)), 20_000
+    model, n = large_dbn(), 20_000
     image = torch.tensor([0.0, 1.0, 0.3, 0.9])
     generator = torch.Generator().manual_seed(2)
     for examples, mean in ((image.expand(n, 4), model.encode(image.unsqueeze(0))[0]), (None, torch.full((3,), 0.5))):
@@ -319,7 +318,6 @@ def test_particles_go_on_from_minibatch_to_minibatch():
         ("particles", 0),
         ("weight_decay", -1.0),
         ("mean_reconstructions", 1),
-        ("chains", 0),
     ],
 )
 def test_settings_are_checked(setting, value):
