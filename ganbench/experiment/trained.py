@@ -1,4 +1,4 @@
-"""The trained model of a cell or a record, from its complete checkpoint."""
+"""The trained model of a cell or a record, from its checkpoint."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ __all__ = ["trained_model"]
 
 
 def trained_model(what: Record | Cell, store: Store, *, data_root: str | None = None, device: str = "cpu") -> Any:
-    """The model as it was when its samples were drawn.
+    """The model as it was when its samples were drawn: at the end of its training, or at the epoch that was selected.
 
     Args:
-        what: A cell, or the record of one.
+        what: A record, or the cell that it is of.
         store: The results folder with its checkpoint.
         data_root: Where data sets lie, for a record; GANBENCH_DATA or the user's cache by default.
         device: Where the model is to live.
 
     Raises:
-        StoreError: There is no complete checkpoint, or the present code would train another model.
+        StoreError: The cell has not been run, its checkpoint is not there or is of another moment, or the present code
+            would train another model.
         ModelError: They are samples from elsewhere, or the model cannot be built.
         UsageError: The record's model is not known here, as one of a file that lies in some other folder.
     """
@@ -33,15 +34,20 @@ def trained_model(what: Record | Cell, store: Store, *, data_root: str | None = 
     label = f"{cell.variant.label} on {cell.data.name}, {cell.split.name}, seed {cell.seed}"
     if not isinstance(cell.model, ModelSource | ModelObject):
         raise ModelError(f"{label}: these are samples; there is no model of them.")
-    path = store.checkpoint_path(cell.train_key)
-    state = store.read_checkpoint(cell.train_key, device)
-    if state is None or not state["complete"]:
-        found = "is not there" if state is None else f"ends after epoch {state['epochs']}"
-        raise StoreError(f"The checkpoint of {label} {found} ({path}). Run it again to train the model to its end.")
-    if state["format"] != CHECKPOINT_FORMAT:
-        raise StoreError(f"{path} has format {state['format']}, expected {CHECKPOINT_FORMAT}. Delete it and run again.")
+    record = what if isinstance(what, Record) else store.find_record(cell.protocol.name, cell.place)
+    if record is None or record.training is None:
+        raise StoreError(f"{label} has not been run.")
+    path, state = store.checkpoint_path(cell.train_key), store.read_checkpoint(cell.train_key, device)
+    if state is None:
+        raise StoreError(f"The checkpoint of {label} is not there ({path}). Run it again with --fresh.")
+    if (state["format"], state["epochs"]) != (CHECKPOINT_FORMAT, record.training.epochs):
+        raise StoreError(
+            f"{path} has format {state['format']} and {state['epochs']} epochs; the samples of {label} were "
+            f"drawn after {record.training.epochs}. Run it again with --fresh."
+        )
     model = cell.model.build(cell.dataset.event_shape, device, cell.variant.hyperparameters)
-    model.load_state_dict(state["model"])
+    selected = state["selection"]["best"] if cell.selection is not None else None
+    model.load_state_dict(selected or state["model"])
     return model
 
 

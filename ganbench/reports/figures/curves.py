@@ -64,7 +64,7 @@ def _learning(source: Source, first: Record) -> Drawing:
 
 def _training_curves(record: Record) -> Mapping[str, Curve]:
     """The curves of a training; older records have none."""
-    return getattr(record.training, "curves", {})
+    return {} if record.training is None else record.training.curves
 
 
 def _bandwidth(name: str, records: list[Record]) -> Drawing:
