@@ -65,7 +65,16 @@ def _cell_of(record: Record, store: Store, data_root: str | None) -> Cell:
     for dataset in plan.unavailable:
         raise StoreError(f"{dataset.name} is not here. {dataset.reason}")
     cell = next((cell for cell in plan.cells if cell.place == record.place), None)
-    if cell is None or record.samples is None or record.samples.key != cell.samples_key:
+    epochs = record.training.epochs if record.training is not None else 0
+    if (
+        cell is None
+        or record.samples is None
+        or record.samples.key
+        not in (
+            cell.samples_key,
+            cell.samples_key_after(epochs),
+        )
+    ):
         raise StoreError(
             f"The record of {' '.join(map(str, record.place))} was made by other code or on other data than are here "
             "now. Run it again."
