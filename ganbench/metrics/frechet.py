@@ -55,7 +55,7 @@ class Frechet:
 
     def __init__(self, *, space: str = "components", blocks: int = 16) -> None:
         self.needs = ("test", *space_needs(space))
-        check_integer("blocks", blocks, least=4, most=1000)
+        check_integer("blocks", blocks, least=8, most=1000)  # a quarter without one of its blocks is not empty
         if blocks % 4:
             raise ValueError(f"blocks is {blocks}; accepted: a multiple of 4.")
         self.space, self.blocks = space, blocks
@@ -67,10 +67,10 @@ class Frechet:
         curve "samples" is the distance against the number of examples.
 
         Raises:
-            DataError: There are fewer than eight samples or test examples.
+            DataError: There are fewer than sixteen samples or test examples.
         """
         for role, examples in (("generated", generated), ("test", test)):
-            require(role, examples, 2 * _LEAST, "frechet")
+            require(role, examples, 4 * _LEAST, "frechet")
         features = feature_space(self.space, **training)
         x, y = features(chosen(generated)), features(chosen(test))
         origin, n = y.double().mean(0), min(len(x), len(y))

@@ -95,13 +95,13 @@ def test_unequal_numbers():
 
 
 def test_refusals():
-    with pytest.raises(DataError, match="generated: 7 examples; frechet needs at least 8"):
-        _measure(_normal(7, 3, 1), _normal(9, 3, 1))
-    with pytest.raises(ValueError, match="blocks is 6; accepted: a multiple of 4"):
-        Frechet(blocks=6)
+    with pytest.raises(DataError, match="generated: 7 examples; frechet needs at least 16"):
+        _measure(_normal(7, 3, 1), _normal(19, 3, 1))
+    with pytest.raises(ValueError, match="blocks is 10; accepted: a multiple of 4"):
+        Frechet(blocks=10)
 
 
 @pytest.mark.parametrize("space", ["pixels", "components", "classifier"])
 def test_it_keeps_the_contract(space):
-    results = list(check_metric(f"ganbench.metrics.frechet:Frechet[space={space},blocks=4]"))
+    results = list(check_metric(f"ganbench.metrics.frechet:Frechet[space={space},blocks=8]"))
     assert {r.name: r.violation for r in results if r.status == "failed"} == {}
