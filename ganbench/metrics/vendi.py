@@ -1,35 +1,42 @@
-"""The Vendi score: the effective number of different samples, beside that of as many test examples.
+"""The Vendi score: how many different examples a set has, in effect.
 
-    exp(-sum_i l_i log l_i),    l the eigenvalues of K / n,    K_ij = cos(x_i, x_j)
+    exp(-sum_a l_a log l_a)
 
-for features x less the mean of the test data. It is n for n orthogonal samples and 1 for equal ones. With a cosine as
-kernel the eigenvalues are those of the `[d, d]` matrix Xᵀ X / n of normalised rows, so no `[n, n]` matrix is needed,
-and the score is at most d. It says nothing of quality: noise has a high one. Source: Friedman and Dieng, "The Vendi
-score: a diversity evaluation metric for machine learning" (2023), https://arxiv.org/abs/2210.02410.
+with l_a the eigenvalues of K / n, where K holds the similarities of the n examples, 1 of each with itself: 1 where all
+are equal, n where none is like another. The kernel is exp(-||x - y||^2 / (2 s^2)), s the median distance of two test
+examples. Source: Friedman and Dieng, "The Vendi Score: A Diversity Evaluation Metric for Machine Learning" (2023),
+https://arxiv.org/abs/2210.02410.
+
+The number grows with n and depends on s, and noise has the highest: right is what as many test examples have. With
+cosines in the place of this kernel, samples that differ from their mean by next to nothing would count as diverse.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from ganbench.hyperparameters import check_integer
+from ganbench.hyperparameters import check_integer, check_number
 from ganbench.metrics.metric import Finding, MetricResult, Value
 from ganbench.metrics.spaces import feature_space, space_needs
-from ganbench.metrics.standard_error import jackknife_error
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Vendi", "vendi_score"]
+__all__ = ["Vendi", "gaussian_similarities", "vendi_score"]
+
+_FEW = 50
+_SATURATED = 0.5  # of n: the number of examples is what limits the score
 
 
 class Vendi:
-    """The Vendi scores of samples and of test data, as many of both, and their ratio.
+    """The Vendi score of samples beside that of equally many test examples.
 
     Args:
         space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
-        groups: Of the jackknife for the error across samples.
+        bandwidth: s as a multiple of the median distance between test examples.
+        limit: How many samples, and as many test examples, are looked at, chosen by their content.
 
     Raises:
         ValueError: A setting outside its range.
@@ -37,65 +44,80 @@ class Vendi:
 
     name = "vendi"
     version = 1
-    direction = "neither"  # right is what the data have
+    direction = "neither"  # right is as diverse as the data
 
-    def __init__(self, *, space: str = "components", groups: int = 10) -> None:
+    def __init__(self, *, space: str = "pixels", bandwidth: float = 1.0, limit: int = 1000) -> None:
         self.needs = ("test", *space_needs(space))
-        check_integer("groups", groups, least=2, most=1000)
-        self.space, self.groups = space, groups
+        check_number("bandwidth", bandwidth, above=0)
+        check_integer("limit", limit, least=2, most=10_000)
+        self.space, self.bandwidth, self.limit = space, bandwidth, limit
 
     def measure(self, *, generated: torch.Tensor, test: torch.Tensor, **training: Any) -> MetricResult:
-        """Values `vendi_score`, `test_vendi_score`, with errors across samples, and `relative_vendi_score`.
+        """Values `vendi_score`, `test_vendi_score`, their ratio `relative_vendi_score`, and `bandwidth`.
+
+        Errors of the scores are at the bandwidth as it is; in the ratio its own error all but cancels.
 
         Raises:
-            DataError: There are fewer than two samples or test examples.
+            DataError: There are fewer than two samples or test examples, or half of the test examples are equal.
         """
+        from ganbench.metrics.mmd import median_distance
+
         for role, examples in (("generated", generated), ("test", test)):
             require(role, examples, 2, "vendi")
-        features, n = feature_space(self.space, **training), min(len(generated), len(test))
-        mean = features(test).double().mean(0)
+        n = min(self.limit, len(generated), len(test))
+        features = feature_space(self.space, **training)
+        x, y = features(chosen(generated, n)), features(chosen(test, n))
+        bandwidth = self.bandwidth * median_distance(y)
+        score, error = vendi_score(gaussian_similarities(x, bandwidth))
+        of_test, error_of_test = vendi_score(gaussian_similarities(y, bandwidth))
+        ratio, of_ratio = score / of_test, math.hypot(error / score, error_of_test / of_test)
         values = {
-            name: self._value(features(chosen(examples, n)).double() - mean)
-            for name, examples in (("vendi_score", generated), ("test_vendi_score", test))
+            "vendi_score": Value(score, "", error, "samples"),
+            "test_vendi_score": Value(of_test, "", error_of_test, "test examples"),
+            "relative_vendi_score": Value(ratio, "", ratio * of_ratio, "samples and test examples"),
+            "bandwidth": Value(bandwidth),
         }
-        ours, data = values["vendi_score"].value, values["test_vendi_score"].value
-        values["relative_vendi_score"] = Value(ours / data)
-        text = f"{n} examples are few in so many dimensions: the score grows with their number"
-        few = n < 10 * len(mean)
-        return MetricResult(values, findings=(Finding("few-examples", text, "note"),) if few else ())
-
-    def _value(self, points: torch.Tensor) -> Value:
-        import numpy as np
-        import torch
-
-        groups = min(self.groups, len(points))
-        gram = torch.stack([_gram(points[group::groups]) for group in range(groups)])
-        total = gram.sum(0)
-        error = jackknife_error(np.array([_effective_number(total - part) for part in gram]))
-        return Value(_effective_number(total), "", error, "samples")
+        return MetricResult(values, findings=_findings(n, max(score, of_test)))
 
 
-def vendi_score(points: torch.Tensor) -> float:
-    """Of the cosines between `[n, d]` points about the origin.
-
-    >>> import torch
-    >>> round(vendi_score(torch.eye(5)), 12)
-    5.0
-    """
-    return _effective_number(_gram(points.double()))
-
-
-def _gram(points: torch.Tensor) -> torch.Tensor:
-    """Xᵀ X of normalised rows; a point at the origin, which has no direction, counts nothing."""
-    normalised = points / points.norm(dim=1, keepdim=True).clamp(min=1e-300)
-    return normalised.T @ normalised
-
-
-def _effective_number(gram: torch.Tensor) -> float:
-    """The exponential of the entropy of the eigenvalues, which are taken to sum to 1; 1 where all are 0."""
+def gaussian_similarities(points: torch.Tensor, bandwidth: float) -> torch.Tensor:
+    """float64 `[n, n]`, exp(-||x_i - x_j||^2 / (2 s^2)) of points `[n, d]`."""
     import torch
 
-    eigenvalues = torch.linalg.eigvalsh(gram).clamp(min=0)
-    if float(eigenvalues.sum()) == 0:
-        return 1.0
-    return float(torch.special.entr(eigenvalues / eigenvalues.sum()).sum().exp())
+    from ganbench.metrics._kernels.pairwise import squared_distance_tiles
+
+    similarities = torch.empty(len(points), len(points), dtype=torch.float64, device=points.device)
+    for rows, columns, squared in squared_distance_tiles(points, points):
+        similarities[rows, columns] = squared.double().mul_(-0.5 / bandwidth**2).exp_()
+    return similarities
+
+
+def vendi_score(similarities: torch.Tensor) -> tuple[float, float]:
+    """The Vendi score of examples by their similarities `[n, n]`, of one to itself 1, and its standard error.
+
+    The error is to first order in each example's part of the entropy S = -tr(R log R) of the mean outer product R of
+    the examples' images f under the kernel,
+
+        error = exp(S) sd(-f_i . log(R) f_i) / sqrt(n)
+
+    It is that of the score of n examples, which is below the score of all that the law could give.
+    """
+    import torch
+
+    n = len(similarities)
+    values, vectors = torch.linalg.eigh(similarities.double() / n)
+    values = values.clamp(min=0)
+    logs = values.clamp(min=1e-300).log()  # 0 log 0 = 0
+    parts = -n * vectors.square() @ (values * logs)
+    score = math.exp(-float(values @ logs))
+    return score, score * float(parts.std()) / math.sqrt(n)
+
+
+def _findings(n: int, score: float) -> tuple[Finding, ...]:
+    findings = []
+    if n < _FEW:
+        findings.append(Finding("few-examples", f"{n} examples have at most {n} different ones among them"))
+    if score > _SATURATED * n:
+        text = f"a score of {score:.0f} of {n} examples says only that they differ: take more, or a larger bandwidth"
+        findings.append(Finding("saturated", text))
+    return tuple(findings)

@@ -13,7 +13,7 @@ from ganbench.conformance import check_metric
 from ganbench.errors import DataError
 from ganbench.metrics.class_histogram import ClassHistogram, total_variation
 from ganbench.metrics.metric import Labels
-from ganbench.metrics.vendi import Vendi, vendi_score
+from ganbench.metrics.vendi import Vendi, gaussian_similarities, vendi_score
 
 _CENTRES = 10 * torch.eye(4)
 
@@ -67,42 +67,65 @@ def test_labels_are_needed():
         ClassHistogram().measure(generated=x, train=x, valid=x, test=x, labels=Labels())
 
 
-@pytest.mark.parametrize("n", [1, 3, 8])
-def test_orthogonal_and_equal_points(n):
-    assert vendi_score(torch.eye(8)[:n]) == pytest.approx(n)
-    assert vendi_score(torch.ones(n, 5)) == pytest.approx(1)
+def _normal(n, d, seed, scale=1.0):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed)) * scale
 
 
-def test_a_plain_kernel_matrix():
-    points = torch.randn(40, 6, generator=torch.Generator().manual_seed(1)).double()
-    kernel = torch.corrcoef(points) * 0 + torch.nn.functional.cosine_similarity(points[:, None], points[None], dim=2)
-    eigenvalues = np.linalg.eigvalsh(kernel.numpy() / 40)
-    eigenvalues = eigenvalues[eigenvalues > 1e-12]
-    assert vendi_score(points) == pytest.approx(math.exp(-(eigenvalues * np.log(eigenvalues)).sum()))
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_examples_all_unlike_and_all_equal(n):
+    assert vendi_score(torch.eye(n))[0] == pytest.approx(n)
+    assert vendi_score(torch.ones(n, n)) == pytest.approx((1, 0), abs=1e-9)
+
+
+def test_a_pair_and_another():
+    """Eigenvalues 1.9 / 3, 1 / 3 and 0.1 / 3; the authors' program prints 2.1573."""
+    similarities = torch.tensor([[1.0, 0.9, 0.0], [0.9, 1.0, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+    assert vendi_score(similarities)[0] == pytest.approx(2.1573, abs=5e-5)
+
+
+def test_similarities_are_those_of_plain_distances():
+    points = _normal(40, 6, 1)
+    expected = torch.exp(-torch.cdist(points.double(), points.double()).square() / 2 / 1.5**2)
+    torch.testing.assert_close(gaussian_similarities(points, 1.5), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [0.5, 1.0])
+def test_a_normal_law(width):
+    """Its eigenvalues are (1 - B) B^k (Rasmussen and Williams, 2006, section 4.3.1); their entropy is that of k."""
+    a, b = 0.25, 0.5 / width**2
+    ratio = b / (a + b + math.sqrt(a * a + 2 * a * b))
+    entropy = -(math.log(1 - ratio) + ratio / (1 - ratio) * math.log(ratio))
+    score, error = vendi_score(gaussian_similarities(_normal(1500, 1, 1), width))
+    assert score == pytest.approx(math.exp(entropy), abs=3 * error)
+    assert error < 0.05 * score
 
 
 def test_the_error_is_that_of_repetitions():
-    generator = torch.Generator().manual_seed(1)
-    scales = torch.tensor([3.0, 1.0, 0.3])
-    found = [
-        Vendi(space="pixels")
-        .measure(
-            generated=torch.randn(100, 3, generator=generator) * scales,
-            test=torch.randn(2000, 3, generator=generator) * scales,
-        )
-        .values["vendi_score"]
-        for _ in range(150)
-    ]
-    deviation = np.std([value.value for value in found])
-    error = math.sqrt(np.mean([value.standard_error**2 for value in found]))
-    assert error == pytest.approx(deviation, rel=4 / math.sqrt(300))
+    """At one bandwidth, of 200 sets; the score of a set is below that of its law by less than that."""
+    found = np.array([vendi_score(gaussian_similarities(_normal(100, 2, r), 1.0)) for r in range(200)])
+    assert math.sqrt((found[:, 1] ** 2).mean()) == pytest.approx(found[:, 0].std(), rel=4 / math.sqrt(400))
 
 
-def test_collapse_shows_beside_the_data():
-    test = torch.randn(300, 5, generator=torch.Generator().manual_seed(1))
-    result = Vendi(space="pixels").measure(generated=test[:1].repeat(200, 1), test=test)
-    assert result.values["vendi_score"].value == pytest.approx(1)
-    assert result.values["relative_vendi_score"].value < 0.25
+def test_one_law_and_collapse_beside_the_data():
+    """Collapse to one example, and to the mean with noise that nobody sees, are alike."""
+    test = _normal(300, 5, 1)
+    for samples in (test[:1].repeat(200, 1), test.mean(0) + _normal(200, 5, 2, 1e-4)):
+        result = Vendi().measure(generated=samples, test=test)
+        assert result.values["vendi_score"].value == pytest.approx(1, abs=1e-3)
+        assert result.values["relative_vendi_score"].value < 0.25
+    relative = Vendi().measure(generated=_normal(300, 5, 3), test=test).values["relative_vendi_score"]
+    assert relative.value == pytest.approx(1, abs=3 * relative.standard_error)
+    narrow = Vendi().measure(generated=_normal(300, 5, 3, 0.6), test=test).values["relative_vendi_score"]
+    assert narrow.value < 1 - 10 * narrow.standard_error
+
+
+def test_health_of_the_vendi_score():
+    test = _normal(40, 5, 1)
+    result = Vendi(bandwidth=0.01).measure(generated=_normal(60, 5, 2), test=test)
+    assert {finding.code for finding in result.findings} == {"few-examples", "saturated"}
+    assert result.values["vendi_score"].value == pytest.approx(40, abs=0.05)
+    with pytest.raises(DataError, match="leaves a kernel no bandwidth"):
+        Vendi().measure(generated=test, test=torch.ones(9, 5))
 
 
 @pytest.mark.parametrize("spec", ["class_histogram:ClassHistogram", "vendi:Vendi", "vendi:Vendi[space=classifier]"])

@@ -40,6 +40,19 @@ def test_the_classifier_learns_what_can_be_learnt():
     assert classifier.hidden(images[:3]).shape == (3, 256)
 
 
+@pytest.mark.parametrize(("scale", "offset"), [(255.0, 0.0), (1e4, 1e5)])
+def test_the_classifier_learns_at_any_scale(scale, offset):
+    images, labels = digits(1797)
+    images = images * scale + offset
+    assert train_classifier(images[:1000], labels[:1000]).accuracy(images[1000:], labels[1000:]) > 0.9
+
+
+def test_the_classifier_survives_a_constant_beyond_the_unit():
+    assert all(
+        layer.isfinite().all() for layer in train_classifier(torch.full((9, 2), 7.0), torch.arange(9) % 2).layers
+    )
+
+
 def test_the_classifier_learns_nothing_from_labels_at_random():
     images, labels = digits(1797)
     shuffled = labels[torch.randperm(1797, generator=torch.Generator().manual_seed(0))]

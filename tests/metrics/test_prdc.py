@@ -61,6 +61,24 @@ def test_one_law():
         assert values.mean() == pytest.approx(truth, abs=4 * values.std() / math.sqrt(40))
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_the_errors_are_those_of_repetitions(shift):
+    """Of 40 pairs of sets. Halves have fewer neighbours, so that an error may be too large by half, and not by less."""
+    found = [_measure(_normal(100, 4, 2 * r, shift), _normal(120, 4, 2 * r + 1)).values for r in range(40)]
+    for name in ("coverage", "density", "precision", "recall"):
+        deviation = np.std([values[name].value for values in found])
+        error = math.sqrt(np.mean([values[name].standard_error ** 2 for values in found]))
+        assert 1 - 4 / math.sqrt(80) < error / deviation < 1.5 + 4 / math.sqrt(80), name
+
+
+def test_errors_fall_with_the_number_of_examples(monkeypatch):
+    y, x = _normal(400, 3, 1), _normal(500, 3, 2)
+    of_all = _measure(y, x).values["density"].standard_error
+    monkeypatch.setattr("ganbench.metrics.prdc._FOR_ERRORS", 100)
+    assert _measure(y, x).values["density"].standard_error == pytest.approx(of_all, rel=0.5)
+    assert _measure(y[:10], x[:10]).values["density"].standard_error is None
+
+
 def test_ties():
     """The samples are the data, and all are equal: every ball holds everything."""
     x = _normal(50, 3, 1)

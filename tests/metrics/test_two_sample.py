@@ -36,6 +36,12 @@ def test_the_classifier_comes_near_the_best_there_is(distance):
     assert sum(halves) / 2 == pytest.approx(found["accuracy"].value)
 
 
+@pytest.mark.parametrize("scale", [0.01, 100.0, 1e4])
+def test_the_scale_does_not_hide_a_difference(scale):
+    x, y = _normal(500, 5, 1, 1.0) * scale, _normal(500, 5, 2) * scale
+    assert _values(ClassifierTwoSample(), x, y)["p"] < 1e-10
+
+
 def test_the_size_of_the_classifier_test():
     """One law, 40 tests at 5 %."""
     metric = ClassifierTwoSample()
