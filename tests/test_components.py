@@ -23,7 +23,7 @@ def test_the_catalogue_can_be_asked_twice(tmp_path):
 
 def test_what_is_listed(tmp_path):
     content = ganbench.catalogue(str(tmp_path))
-    assert content["models"]["dbn"].endswith("; presets: digits, mnist, tfd")
+    assert content["models"]["dbn"].endswith("; presets: digits, fer2013-laptop, mnist, tfd")
     assert content["metrics"]["parzen"].endswith("; higher is better")
     assert content["metrics"]["nearest_neighbors"].endswith("; neither higher nor lower is better")
     assert "digits" in content["protocols"]
@@ -40,7 +40,8 @@ def test_data_sets_say_whether_they_are_here(tmp_path):
 
 def test_a_model_by_its_spec():
     described = ganbench.describe_component("dbn[epochs=3]")
-    assert (described.spec, described.kind, described.presets) == ("dbn[epochs=3]", "model", ("digits", "mnist", "tfd"))
+    assert (described.spec, described.kind) == ("dbn[epochs=3]", "model")
+    assert described.presets == ("digits", "fer2013-laptop", "mnist", "tfd")
     assert described.summary == "A deep belief network with binary units, trained greedily from the lowest layer up"
     assert "epochs" in described.settings
     assert not {"device", "event_shape", "self"} & set(described.settings)

@@ -332,6 +332,6 @@ def test_the_bandwidth_is_chosen_on_the_first_validation_examples(request_toys, 
     kernels = np.exp(-square / (2 * grid[:, None, None] ** 2)).mean(2)
     expected = (np.log(kernels) - 4.5 * np.log(2 * np.pi * grid[:, None] ** 2)).mean(1)
     score = record.score("parzen")
-    (curve,) = [c for c in score.curves.values() if len(c.x) == 4]
+    curve = score.curves["grid_bandwidth"]
     assert curve.y == pytest.approx(expected, abs=1e-4)
     assert score.values["grid_bandwidth"].value == grid[expected.argmax()]

@@ -15,7 +15,15 @@ from ganbench.model import GenerativeModel
 
 FOLDER = Path(ganbench_models.__file__).parent / "presets" / "adversarial"
 PRESETS = {path.stem: path for path in FOLDER.glob("*.toml")}
-SHAPES = {"mnist": (28, 28), "tfd": (48, 48), "cifar10-fc": (3, 32, 32), "cifar10-conv": (3, 32, 32), "digits": (8, 8)}
+SHAPES = {
+    "mnist": (28, 28),
+    "tfd": (48, 48),
+    "fer2013-laptop": (48, 48),
+    "cifar10-fc": (3, 32, 32),
+    "cifar10-conv": (3, 32, 32),
+    "digits": (8, 8),
+    "toy-figure1": (1,),
+}
 
 DISCRIMINATOR = [
     {"layer": "maxout", "units": 6, "pieces": 2, "weight_range": 0.3},
