@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganbench.metrics._kernels.neighbors import nearest_neighbors
-    from ganbench.metrics._kernels.parzen import effective_kernels, parzen_log_density
+    from ganbench.metrics._kernels.parzen import parzen_log_density
+    from ganbench.metrics._kernels.weights import effective_kernels
     from ganbench.metrics.metric import Curve, Finding, Labels, Metric, MetricResult, Value
     from ganbench.metrics.parzen import PAPER_GRID, BandwidthSelection, refine_bandwidth, select_bandwidth
     from ganbench.metrics.standard_error import MeanWithError, jackknife_error, mean_with_error, prediction_error
@@ -27,7 +28,7 @@ _HOME = {
     "Metric": "metric",
     "MetricResult": "metric",
     "Value": "metric",
-    "effective_kernels": "_kernels.parzen",
+    "effective_kernels": "_kernels.weights",
     "jackknife_error": "standard_error",
     "mean_with_error": "standard_error",
     "nearest_neighbors": "_kernels.neighbors",

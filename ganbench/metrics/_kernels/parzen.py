@@ -1,4 +1,4 @@
-"""Gaussian kernel sums: the log density of points under kernels at every centre, and how many kernels carry it.
+"""Gaussian kernel sums: the log density of points under kernels at every centre.
 
     log p(x) = log (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) - (d/2) log(2 pi s^2)
 
@@ -27,7 +27,7 @@ from ganbench.metrics._kernels.distances import (
 )
 from ganbench.runtime.matmul import full_precision
 
-__all__ = ["effective_kernels", "parzen_log_density"]
+__all__ = ["as_bandwidths", "check_dimensions", "deepest_exponent", "parzen_log_density"]
 
 _TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
 _MAX_PAIRS = 128  # pairs of a point that are recomputed; one with more of them is computed in float64
@@ -64,9 +64,8 @@ def parzen_log_density(
     """
     x = as_points(points, "points")
     reference = as_points(centres, "centres").to(x.device)
-    if x.shape[1] != reference.shape[1]:
-        raise UsageError(f"points have {x.shape[1]} dimensions and centres {reference.shape[1]}; they must agree.")
-    bandwidths, single = _as_bandwidths(bandwidth, x.device)
+    check_dimensions(x, reference)
+    bandwidths, single = as_bandwidths(bandwidth, x.device)
     d = x.shape[1]
     prepared = Reference.prepare(reference, max_memory)
     bands = prepared.bands(x, 4 * d + 96 * (len(bandwidths) + _MAX_PAIRS))
@@ -75,32 +74,25 @@ def parzen_log_density(
     return result[0] if single else result
 
 
-def effective_kernels(
-    points: Points,
-    centres: Points,
-    bandwidth: float,
-    *,
-    max_memory: int = DEFAULT_MEMORY,
-) -> torch.Tensor:
-    """How many kernels carry the density of each point: (sum_j w_j)^2 / sum_j w_j^2, w_j the kernel values.
+def check_dimensions(points: torch.Tensor, centres: torch.Tensor) -> None:
+    """Refuse points and centres of different dimensions.
 
-    A median near one says that the Parzen estimate is a nearest-neighbour distance in disguise. It needs no new sums:
-    w_j^2 is the kernel of bandwidth s / sqrt 2, so with L(s) = log mean_j w_j it is m exp(2 L(s) - L(s / sqrt 2)).
-
-    Returns:
-        float64 `[n]`, between 1 and m.
+    Raises:
+        UsageError: They are.
     """
-    d, m = as_points(points, "points").shape[1], as_points(centres, "centres").shape[0]
-    pair = (bandwidth / math.sqrt(2), bandwidth)
-    squared, plain = parzen_log_density(points, centres, pair, max_memory=max_memory)
-    plain = plain + 0.5 * d * math.log(2 * math.pi * pair[1] ** 2)
-    squared = squared + 0.5 * d * math.log(2 * math.pi * pair[0] ** 2)
-    return (m * torch.exp(2 * plain - squared)).clamp(1, m)
+    d, of_centres = points.shape[1], centres.shape[1]
+    if d != of_centres:
+        raise UsageError(f"points have {d} dimensions and centres {of_centres}; they must agree.")
 
 
-def _as_bandwidths(
+def as_bandwidths(
     bandwidth: float | Sequence[float] | np.ndarray | torch.Tensor, device: torch.device
 ) -> tuple[torch.Tensor, bool]:
+    """Bandwidths as float64 `[k]`, and whether it was a single one.
+
+    Raises:
+        UsageError: One is not positive and finite, or there is none.
+    """
     values = torch.as_tensor(bandwidth, dtype=torch.float64, device=device)
     single = values.dim() == 0
     values = values.reshape(-1)
