@@ -16,11 +16,12 @@ from ganbench.conformance.abilities import (
     codes_are_decoded,
     discriminator_is_sound,
 )
-from ganbench.conformance.report import Check, CheckResult, Violation, run_checks
+from ganbench.conformance.report import Check, CheckResult, NotExamined, Violation, run_checks
 from ganbench.conformance.subject import Subject, demand_equal, equal, frozen, stored_and_loaded
 from ganbench.datasets import load_dataset
 from ganbench.errors import ModelError, UserError
 from ganbench.registry.models import find_model
+from ganbench.registry.references import reference_data, split_for
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.user_files import calling_user_code, user_error_place
 from ganbench.runtime.device import resolve_device
@@ -61,8 +62,15 @@ def check_model(
     build = partial(source.build, data.event_shape, device, variant.hyperparameters)
     with restored((*process_settings(), *random_settings())), calling_user_code():
         build()
-    train = torch.from_numpy(data.splits[0].train[:_TRAINING_EXAMPLES].copy()).to(device)
-    yield from run_checks(MODEL_CHECKS, Subject(build, train, data.value_range, device), seconds_per_check)
+    needs, whole = source.reference_needs, data.splits[0]
+
+    def few(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array[:_TRAINING_EXAMPLES].copy()).to(device)
+
+    train = few(split_for(needs, whole).train)
+    given = {need: None if array is None else few(array) for need, array in reference_data(needs, whole).items()}
+    subject = Subject(build, train, data.value_range, device, given, bool(source.reference))
+    yield from run_checks(MODEL_CHECKS, subject, seconds_per_check)
 
 
 def training_yields_finite_metrics(subject: Subject) -> None:
@@ -155,6 +163,8 @@ def sampling_is_determined(subject: Subject) -> None:
             "and let nothing else change from call to call."
         )
     if equal(first, other):
+        if subject.is_reference:
+            raise NotExamined("A reference may be the same every time.")
         raise Violation("sample does not depend on its generator. Draw from it, as in torch.randn(..., generator=...).")
 
 

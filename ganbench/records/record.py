@@ -76,6 +76,7 @@ class ModelRef(_Struct, frozen=True):
         preset: Name of the preset; empty where there is none.
         mark: What tells it apart from others of the same spec; empty for installed models.
         depends_on: Hashes of the sources and files that its training depends on, by name.
+        reference: What the row shows, where it is no model but a `ganbench.Reference`.
     """
 
     name: str
@@ -84,6 +85,7 @@ class ModelRef(_Struct, frozen=True):
     preset: str = ""
     mark: str = ""
     depends_on: dict[str, str] = {}
+    reference: str = ""
 
     @property
     def identity(self) -> str:
