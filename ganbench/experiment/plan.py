@@ -22,7 +22,7 @@ from ganbench.evaluation import score_key
 from ganbench.files import content_key
 from ganbench.metrics.metric import Finding
 from ganbench.protocols import DatasetPlan, Protocol, Selection
-from ganbench.records.record import DataRef, ModelRef, Place, Record, SamplesRef, Score
+from ganbench.records.record import EXACT, DataRef, ModelRef, Place, Record, SamplesRef, Score
 from ganbench.records.store import Store
 from ganbench.registry.metrics import MetricSource, find_metrics
 from ganbench.registry.models import ModelObject, ModelSource, find_model
@@ -186,10 +186,21 @@ class Cell:
         """The metrics that have something to measure."""
         return [m for m in self.metrics if samples.chains is not None or "chains" not in m.metric.needs]
 
+    def exact_key(self, samples: SamplesRef) -> str:
+        """Key of the exact log-likelihood of the test data; empty for models without a density."""
+        if not isinstance(self.model, ModelSource | ModelObject) or not self.model.has_log_density:
+            return ""
+        return content_key([EXACT, samples.key, self.split.test_checksum])
+
     def reusable_scores(self, record: Record | None, samples: SamplesRef) -> list[Score]:
         """The stored scores that still agree with all that they depend on, for the metrics of this cell."""
-        keys = {self.score_key(metric, samples) for metric in self.metrics_of(samples)}
+        keys = {*self._score_keys(samples)}
         return [score for score in record.scores if score.key in keys] if record else []
+
+    def _score_keys(self, samples: SamplesRef) -> list[str]:
+        """Those of all that this cell is to find out."""
+        exact = self.exact_key(samples)
+        return [self.score_key(metric, samples) for metric in self.metrics_of(samples)] + [exact] * bool(exact)
 
     def scores_of_other_metrics(self, record: Record | None, samples: SamplesRef) -> list[Score]:
         """The stored scores of the same samples and data by metrics that are not asked for now."""
@@ -199,6 +210,7 @@ class Cell:
         versions = {metric.name: metric.metric.version for metric in self.metrics}
         # Records of format 1 do not know what their scores depend on.
         others = [score for score in record.scores if score.key and (score.metric, score.settings) not in asked]
+        others = [score for score in others if score.metric != EXACT]
         others = [score for score in others if score.version == versions.get(score.metric, score.version)]
         same = (record.dataset.identity, record.dataset.checksum) == (self.data.identity, self.data.checksum)
         return others if same else []
@@ -209,7 +221,7 @@ class Cell:
             return False
         if record.samples.key != self.samples_key:
             return False
-        return len(self.reusable_scores(record, record.samples)) == len(self.metrics_of(record.samples))
+        return len(self.reusable_scores(record, record.samples)) == len(self._score_keys(record.samples))
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def findings(values: dict[str, Value], growth: Growth | None, n_samples: int) ->
         yield Finding("too-few-samples", "one sample does not tell what others of its model would give")
     elif across_examples is not None and across_samples > across_examples:
         text = (
-            f"too few samples: {n_samples} others would change it by ± {across_samples:.2g} nats, other test examples "
-            f"by ± {across_examples:.2g}"
+            f"{n_samples} other samples would change it by ± {across_samples:.2g} nats, other test examples by "
+            f"± {across_examples:.2g}"
         )
         yield Finding("too-few-samples", text)

@@ -16,6 +16,7 @@ from ganbench.records.history import upgrade
 from ganbench.schema import convert, to_json
 
 __all__ = [
+    "EXACT",
     "ChainsRef",
     "DataRef",
     "ModelRef",
@@ -32,6 +33,9 @@ __all__ = [
 #   1: log-likelihood and neighbour distances as mappings of their own.
 #   2: scores by metric, typed, each with the key of what it depends on; keys of the steps; what the model depends on.
 SCHEMA_VERSION = 2
+
+EXACT = "exact_log_likelihood"
+"""The name of the score that comes from the model's own density, and not from its samples."""
 
 Sha256 = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
 

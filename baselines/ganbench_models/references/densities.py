@@ -12,6 +12,8 @@ from ganbench.modelling import check_choice, check_integer, check_number
 
 __all__ = ["GaussianFit", "GaussianMixtureFit"]
 
+_GREY_LEVELS, _LEAST_FLOOR = 1024, 1e-6  # more levels are real numbers; scikit-learn's own floor
+
 
 class GaussianMixtureFit:
     """A mixture of Gaussians fitted by expectation maximisation (scikit-learn).
@@ -24,7 +26,7 @@ class GaussianMixtureFit:
         components: How many; fewer where there are fewer than a hundred training examples for each.
         covariance: "diag" or "full".
         variance_floor: What is added to the variances, as constant pixels have none: the log-likelihood grows without
-            limit as it goes to zero.
+            limit as it goes to zero. By default the variance of rounding to the data's grey levels, gap^2 / 12.
         examples: How many training examples are used at most.
         iterations: Iterations at most.
 
@@ -42,14 +44,14 @@ class GaussianMixtureFit:
         device: str = "cpu",
         components: int = 100,
         covariance: str = "diag",
-        variance_floor: float = 1e-6,
+        variance_floor: float = 0.0,
         examples: int = 20_000,
         iterations: int = 30,
     ) -> None:
         for name, value in {"components": components, "examples": examples, "iterations": iterations}.items():
             check_integer(name, value)
         check_choice("covariance", covariance, ("diag", "full"))
-        check_number("variance_floor", variance_floor, above=0)
+        check_number("variance_floor", variance_floor, least=0)
         self.event_shape, self.device = tuple(event_shape), device
         self.components, self.covariance, self.variance_floor = components, covariance, variance_floor
         self.examples, self.iterations = examples, iterations
@@ -67,7 +69,7 @@ class GaussianMixtureFit:
             mixture = GaussianMixture(
                 max(1, min(self.components, len(rows) // 100)),
                 covariance_type=self.covariance,
-                reg_covar=self.variance_floor,
+                reg_covar=self.variance_floor or _variance_of_rounding(train[rows]),
                 max_iter=self.iterations,
                 random_state=seed,
             )
@@ -118,13 +120,20 @@ class GaussianMixtureFit:
         self.is_clamped, self.epoch = state["is_clamped"], state["epoch"]
 
 
+def _variance_of_rounding(examples: torch.Tensor) -> float:
+    """gap^2 / 12 with the least gap between grey levels; at least `_LEAST_FLOOR`, as of real numbers."""
+    levels = examples.unique()
+    gap = float(levels.diff().min()) if 1 < len(levels) <= _GREY_LEVELS else 0.0
+    return max(gap**2 / 12, _LEAST_FLOOR)
+
+
 class GaussianFit(GaussianMixtureFit):
     """One Gaussian with a full covariance matrix, fitted by scikit-learn.
 
     Args:
         event_shape: Shape of one example.
         device: Where it computes.
-        variance_floor: What is added to the variances.
+        variance_floor: What is added to the variances; by default as in `GaussianMixtureFit`.
         examples: How many training examples are used at most.
 
     Raises:
@@ -138,7 +147,7 @@ class GaussianFit(GaussianMixtureFit):
         event_shape: tuple[int, ...],
         *,
         device: str = "cpu",
-        variance_floor: float = 1e-6,
+        variance_floor: float = 0.0,
         examples: int = 20_000,
     ) -> None:
         super().__init__(

@@ -208,10 +208,14 @@ class PlantedCopies(Dealt):
             yield metrics
 
     def sample(self, n: int, *, generator: torch.Generator) -> torch.Tensor:
-        """Deal out images of both kinds, to the nearest whole number of copies, in random order."""
+        """Deal out images of both kinds, to the nearest whole number of copies, in random order.
+
+        Of the distinct images the same share are copies, so that none is dealt out more often for being one.
+        """
         copies = round(self.share * n)
-        both = [deal(images, k, generator) for images, k in ((self.copies, copies), (self.images, n - copies)) if k]
-        return drawn(torch.cat(both), n, generator)
+        distinct = len(self.copies) if self.share == 1 else round(len(self.images) * self.share / (1 - self.share))
+        kinds = ((self.copies[: max(1, distinct)], copies), (self.images, n - copies))
+        return drawn(torch.cat([deal(images, k, generator) for images, k in kinds if k]), n, generator)
 
     def state_dict(self) -> dict[str, Any]:
         """The images of both kinds."""

@@ -18,7 +18,7 @@ class Noise:
         device: Where it computes.
     """
 
-    reference = "noise: the lower end of the ruler"
+    reference = "the lower end of every ruler"
     total_epochs = 1
 
     def __init__(self, event_shape: tuple[int, ...], *, device: str = "cpu") -> None:
