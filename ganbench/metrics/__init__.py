@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ganbench.metrics._kernels.weights import effective_kernels
     from ganbench.metrics.metric import Curve, Finding, Labels, Metric, MetricResult, Value
     from ganbench.metrics.parzen import PAPER_GRID, BandwidthSelection, refine_bandwidth, select_bandwidth
+    from ganbench.metrics.parzen_window import ParzenWindow
     from ganbench.metrics.standard_error import MeanWithError, jackknife_error, mean_with_error, prediction_error
 
 _HOME = {
@@ -27,6 +28,7 @@ _HOME = {
     "MeanWithError": "standard_error",
     "Metric": "metric",
     "MetricResult": "metric",
+    "ParzenWindow": "parzen_window",
     "Value": "metric",
     "effective_kernels": "_kernels.weights",
     "jackknife_error": "standard_error",
@@ -48,6 +50,7 @@ __all__ = [
     "MeanWithError",
     "Metric",
     "MetricResult",
+    "ParzenWindow",
     "Value",
     "effective_kernels",
     "jackknife_error",
