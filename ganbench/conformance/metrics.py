@@ -20,7 +20,8 @@ from ganbench.conformance.report import Check, CheckResult, NotExamined, Violati
 from ganbench.datasets import Split
 from ganbench.errors import UserError
 from ganbench.evaluation import Evaluation
-from ganbench.metrics.metric import GROUPS_OF_SAMPLES, ROLES, Chains, Labels
+from ganbench.metrics.metric import ROLES, Chains, Labels
+from ganbench.metrics.parzen_health import GROUPS_OF_SAMPLES
 from ganbench.records.record import Score
 from ganbench.registry.metrics import MetricSource, find_metric
 from ganbench.runtime.surroundings import random_settings, restored

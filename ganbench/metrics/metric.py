@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "GROUPS_OF_SAMPLES",
     "ROLES",
     "Chains",
     "Curve",
@@ -43,9 +42,6 @@ __all__ = [
 
 ROLES = ("train", "valid", "test", "labels", "features", "chains", "generator")
 """What a metric may need besides the generated samples."""
-
-GROUPS_OF_SAMPLES = "groups of samples"
-"""What the error of a value is across that changes with the order of the samples, which are dealt into groups."""
 
 Direction = Literal["higher", "lower", "neither"]
 """Which first values are better."""

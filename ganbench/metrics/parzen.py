@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ganbench.hyperparameters import check_integer
-from ganbench.metrics.metric import GROUPS_OF_SAMPLES, Curve, Finding, MetricResult, Value
-from ganbench.metrics.parzen_health import GroupSums, findings
+from ganbench.metrics.metric import Curve, Finding, MetricResult, Value
+from ganbench.metrics.parzen_health import GROUPS_OF_SAMPLES, GroupSums, findings
 from ganbench.metrics.standard_error import mean_with_error
 
 if TYPE_CHECKING:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from ganbench.metrics._kernels.distances import Points
 
-__all__ = ["GroupSums", "Growth", "findings"]
+__all__ = ["GROUPS_OF_SAMPLES", "GroupSums", "Growth", "findings"]
+
+GROUPS_OF_SAMPLES = "groups of samples"
+"""What the error of a value is across that changes with the order of the samples, which are dealt into groups."""
 
 _FRACTIONS = (8, 4, 2, 1)  # an eighth of the samples, a quarter, ...
 _FEW_KERNELS, _LARGE_SHARE = 2.0, 0.5
