@@ -22,7 +22,8 @@ from ganbench.registry.metrics import find_metric
 from ganbench.registry.specs import format_spec, parse_spec
 from ganbench.reports.captions import describe, provenance
 from ganbench.reports.formats import suffix
-from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
+from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet, suspicion_sheet
+from ganbench.reports.suspicion import suspects
 from ganbench.reports.table1 import render_table
 from ganbench.reports.table2 import Comparison, compare_models
 from ganbench.reports.verdicts import judged, printed_by_others
@@ -254,8 +255,8 @@ def _only_protocol(results: str | Path) -> str:
 def write_reports(run: Run) -> list[Path]:
     """Write the tables of a run to `tables/` and pictures of its samples to `sheets/` in its results folder.
 
-    Of every model there are, for the first fold and seed, its samples, and some of them beside their nearest training
-    example.
+    Of every model there are, for the first fold and seed, its samples, some of them beside their nearest training
+    example, and those that look most like copies above theirs.
 
     Returns:
         The files, written now or before.
@@ -282,11 +283,16 @@ def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> lis
     record_path = store.record_path(cell.protocol.name, cell.place)
     folder = store.root / "sheets" / record_path.parent.relative_to(store.root / "records")
     sheets = [folder / "samples.png", folder / "neighbors.png"]
+    if len(cell.split.test) > 1:
+        sheets.append(folder / "suspicion.png")
     if new or not all(sheet.exists() for sheet in sheets):
         samples = _samples(store, cell, record)
         if samples is None:
             return []
-        samples, title, metadata = samples[:_SHOWN], describe(record), provenance(record)
+        title, metadata = describe(record), provenance(record)
+        for sheet in sheets[2:]:
+            write_atomically(sheet, _suspicion_sheet(samples, cell, title, metadata))
+        samples = samples[:_SHOWN]
         drawn = f"{title}. The first {len(samples)} samples."
         write_atomically(sheets[0], sample_sheet(samples, title=drawn, metadata=metadata))
         samples = samples[:_PICTURED]
@@ -306,6 +312,17 @@ def _samples(store: Store, cell: Cell, record: Record) -> np.ndarray | None:
         return given_samples(cell, cell.model).samples
     stored = store.read_samples(record.samples.key) if record.samples else None
     return None if stored is None else stored[0]
+
+
+def _suspicion_sheet(samples: np.ndarray, cell: Cell, title: str, metadata: dict[str, str]) -> bytes:
+    train, held_out = cell.split.train, cell.split.test
+    found = suspects(samples, train, held_out, _PICTURED)
+    drawn = (
+        f"{title}. Of all {len(samples)} samples the {len(found.rows)} most suspicious, first the most; below each, "
+        "framed, the nearest training example. Its distance, in units of what is usual for test examples around, is "
+        f"{found.ratios[0]:.2f} to {found.ratios[-1]:.2f}; as large a share of test examples reaches {found.usual:.2f}."
+    )
+    return suspicion_sheet(samples[found.rows], train[found.nearest], title=drawn, metadata=metadata)
 
 
 def _nearest(samples: np.ndarray, cell: Cell) -> np.ndarray:
