@@ -14,6 +14,7 @@ from ganbench.conformance.abilities import (
     chains_are_determined,
     chains_start_where_they_are_told,
     codes_are_decoded,
+    density_is_sound,
     discriminator_is_sound,
 )
 from ganbench.conformance.report import Check, CheckResult, Violation, run_checks
@@ -326,4 +327,5 @@ MODEL_CHECKS: tuple[Check[Subject], ...] = (
     Check(chains_start_where_they_are_told, (chains_are_determined,)),
     Check(codes_are_decoded, (sampling_is_determined,)),
     Check(discriminator_is_sound, (process_is_left_alone,)),
+    Check(density_is_sound, (process_is_left_alone,)),
 )
