@@ -80,6 +80,10 @@ def test_so_many_copies_are_planted_as_are_asked_for(share):
     samples = drawn(fitted(PlantedCopies(SHAPE, share=share), train, held_out=held_out), 800)
     of_both = counts(samples, torch.cat([train, held_out]))
     assert sum(of_both[:400]) == round(share * 800)
+    if share < 1:
+        assert sum(map(bool, of_both[:400])) == round(
+            share / (1 - share) * 400
+        )  # as they would be among distinct images
     most = {k for k in of_both if k}
     assert max(most) - min(most) <= 1
     if 0 < share < 1:
