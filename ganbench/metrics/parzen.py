@@ -26,7 +26,7 @@ import numpy as np
 
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Curve, Finding, MetricResult, Value
-from ganbench.metrics.parzen_health import GROUPS_OF_SAMPLES, GroupSums, findings
+from ganbench.metrics.parzen_health import GROUPS_OF_SAMPLES, GroupSums, Growth, findings
 from ganbench.metrics.standard_error import mean_with_error
 
 if TYPE_CHECKING:
@@ -184,16 +184,17 @@ class Parzen:
         sums = GroupSums.of(test, generated, bandwidths, self.groups)
         some = test[:: -(-len(test) // _EXAMPLES_FOR_KERNELS)]
         weights = kernel_weights(some, generated, bandwidths)
+        growths = [sums.growth(which) for which in range(len(bandwidths))]
         values: dict[str, Value] = {}
         curves: dict[str, Curve] = {}
         for which, (prefix, selection) in enumerate(selections.items()):
-            found = _values(sums, which, selection) | _of_kernels(weights, which)
+            found = _values(sums, which, selection, growths[which]) | _of_kernels(weights, which)
             values |= {prefix + name: value for name, value in found.items()}
             curves[f"{prefix}bandwidth"] = Curve(
                 "bandwidth", "valid_mean_log_likelihood", selection.grid, selection.mean_log_likelihoods
             )
             curves[f"{prefix}samples"] = Curve("n_samples", "mean_log_likelihood", *sums.curve(which))
-        health = (*_at_edge(selections[""], coarse), *findings(values, sums.growth(0), len(generated)))
+        health = (*_at_edge(selections[""], coarse), *findings(values, growths[0], len(generated)))
         return MetricResult(values, curves, health)
 
 
@@ -253,9 +254,9 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _values(sums: GroupSums, which: int, selection: BandwidthSelection) -> dict[str, Value]:
+def _values(sums: GroupSums, which: int, selection: BandwidthSelection, growth: Growth | None) -> dict[str, Value]:
     per_example = sums.log_likelihoods(which)
-    summary, growth = mean_with_error(per_example, across="examples"), sums.growth(which)
+    summary = mean_with_error(per_example, across="examples")
 
     def mean(error: float, across: str, examples: tuple[float, ...] = ()) -> Value:
         known = not math.isnan(error)
