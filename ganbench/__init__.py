@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     )
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
+    from ganbench.reports.comparing import compare
+    from ganbench.reports.comparison import PairedComparison
     from ganbench.reports.figures import WrittenFigure, write_figures
     from ganbench.reports.formats import with_error
     from ganbench.reports.results import stored_protocols, stored_records, table, table2, write_reports
@@ -57,6 +59,7 @@ _HOME = {
     "MarkovChain": "model",
     "Metric": "metrics.metric",
     "ModelError": "errors",
+    "PairedComparison": "reports.comparison",
     "Plan": "experiment.plan",
     "Progress": "experiment.progress",
     "Protocol": "protocols",
@@ -69,6 +72,7 @@ _HOME = {
     "check": "conformance",
     "check_metric": "conformance",
     "check_model": "conformance",
+    "compare": "reports.comparing",
     "derive_seed": "runtime.seeding",
     "describe_component": "components",
     "evaluate": "experiment.run",
@@ -99,6 +103,7 @@ __all__ = [
     "MarkovChain",
     "Metric",
     "ModelError",
+    "PairedComparison",
     "Plan",
     "Progress",
     "Protocol",
@@ -112,6 +117,7 @@ __all__ = [
     "check",
     "check_metric",
     "check_model",
+    "compare",
     "derive_seed",
     "describe_component",
     "evaluate",

@@ -131,14 +131,21 @@ def sign_flip_p_values(differences: np.ndarray, *, rng: np.random.Generator, fli
     block = max(1, _BLOCK // n)
     for start in range(0, total, block):
         count = min(block, total - start)
-        if is_exact:
-            bits = (np.arange(start, start + count)[:, None] >> np.arange(n)) & 1
-        else:
-            bits = np.unpackbits(np.frombuffer(rng.bytes(count * -(-n // 8)), np.uint8).reshape(count, -1), axis=1)
-        flipped = (2.0 * bits[:, :n] - 1.0) @ differences.T
+        bits = _all_bits(start, count, n) if is_exact else _random_bits(rng, count, n)
+        flipped = (2.0 * bits - 1.0) @ differences.T
         extreme += (np.abs(flipped) >= least).sum(0)
     p_values: np.ndarray = extreme / total if is_exact else (extreme + 1) / (total + 1)
     return p_values
+
+
+def _all_bits(start: int, count: int, n: int) -> np.ndarray:
+    bits: np.ndarray = (np.arange(start, start + count)[:, None] >> np.arange(n)) & 1
+    return bits
+
+
+def _random_bits(rng: np.random.Generator, count: int, n: int) -> np.ndarray:
+    octets = np.frombuffer(rng.bytes(count * -(-n // 8)), np.uint8).reshape(count, -1)
+    return np.unpackbits(octets, axis=1)[:, :n]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

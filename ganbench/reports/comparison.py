@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ganbench.errors import UsageError, UserError
 from ganbench.metrics.paired import (
     PairedDifference,
+    TrainingTest,
     detectable_difference,
     holm,
     paired_differences,
     training_test,
 )
-from ganbench.reports.candidates import Candidate, Quantity, quantities_of
+from ganbench.registry.metrics import find_metric
+from ganbench.reports.pairing import Candidate, Measured, Quantity, matched_quantities
 from ganbench.reports.rulers import RankAgreement, rank_agreements
 from ganbench.runtime.seeding import derive_seed
 
 __all__ = ["Difference", "Group", "PairedComparison", "Standing", "Verdict", "compare_candidates"]
+
+_LETTERS = string.ascii_letters
 
 Verdict = Literal["told apart", "not told apart", "void: training spread", "one training"]
 """What follows for a pair of models.
@@ -53,6 +59,7 @@ class Difference(NamedTuple):
         trainings: Of the first model and of the second; 0 for samples from elsewhere.
         training_across: What tells trainings apart: "seeds", "folds", or empty where there is only one.
         training_error: Standard error of the difference across trainings and test examples; NaN with one training.
+        training_df: Its degrees of freedom.
         training_detectable: The least difference that so many trainings would have shown; NaN with one training.
         training_p_value: That models trained again and again would not differ; NaN with one training.
         training_p_corrected: The same, corrected for all comparisons.
@@ -78,6 +85,7 @@ class Difference(NamedTuple):
     trainings: tuple[int, int]
     training_across: str = ""
     training_error: float = math.nan
+    training_df: float = math.nan
     training_detectable: float = math.nan
     training_p_value: float = math.nan
     training_p_corrected: float = math.nan
@@ -141,3 +149,180 @@ class PairedComparison(NamedTuple):
     groups: tuple[Group, ...]
     rulers: tuple[RankAgreement, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def compare_candidates(
+    candidates: Sequence[Candidate],
+    metrics: Sequence[str] = (),
+    *,
+    every_value: bool = False,
+    level: float = 0.95,
+    power: float = 0.8,
+) -> PairedComparison:
+    """Compare models pair by pair.
+
+    Args:
+        candidates: The models.
+        metrics: Only these metrics, by name.
+        every_value: All values of a metric that are means over test examples, not its first only.
+        level: Of the intervals; 1 - level is the rate of false alarms of all comparisons together.
+        power: Of the detectable differences.
+
+    Raises:
+        UsageError: There are fewer than two models, a metric cannot be compared, or level or power are out of range.
+        StoreError: The records are not comparable; the text says why.
+    """
+    for name, value in (("level", level), ("power", power)):
+        if not 0.5 <= value < 1:
+            raise UsageError(f"{name} is {value!r}; accepted: from 0.5 to less than 1.")
+    if len(candidates) < 2:
+        named = f" ({candidates[0].label})" if candidates else ""
+        raise UsageError(f"A comparison needs at least two models; got {len(candidates)}{named}.")
+    quantities = matched_quantities(candidates, metrics, every_value=every_value)
+    differences = _judged([d for quantity in quantities for d in _differences(quantity, level)], level, power)
+    return PairedComparison(
+        protocol=candidates[0].records[0].protocol,
+        level=level,
+        power=power,
+        differences=tuple(differences),
+        groups=tuple(_group(quantity, differences) for quantity in quantities),
+        rulers=tuple(rank_agreements(candidates, level=level)),
+        notes=tuple(dict.fromkeys(note for quantity in quantities for note in quantity.notes)),
+    )
+
+
+def _differences(quantity: Quantity, level: float) -> list[Difference]:
+    """All pairs by one quantity, not yet judged."""
+    pairs = list(combinations(quantity.models, 2))
+    vectors = np.stack([first.per_example - second.per_example for first, second in pairs])
+    rng = np.random.default_rng(derive_seed(0, "compare", quantity.metric, quantity.name))
+    found = paired_differences(vectors, level=level, rng=rng)
+    return [_difference(quantity, *pair, paired) for pair, paired in zip(pairs, found, strict=True)]
+
+
+def _difference(quantity: Quantity, first: Measured, second: Measured, found: PairedDifference) -> Difference:
+    across, trainings, test = _across_trainings(first, second, found)
+    return Difference(
+        dataset=quantity.dataset,
+        metric=quantity.metric,
+        quantity=quantity.name,
+        first=first.label,
+        second=second.label,
+        difference=found.difference,
+        unit=quantity.unit,
+        standard_error=found.standard_error,
+        low=found.low,
+        high=found.high,
+        p_value=found.p_value,
+        p_corrected=math.nan,
+        detectable=math.nan,
+        n_test=len(first.per_example),
+        trainings=trainings,
+        training_across=across,
+        training_error=test.standard_error,
+        training_df=test.df,
+        training_p_value=test.p_value,
+        better=_better(quantity, first.label, second.label, found.difference),
+    )
+
+
+def _across_trainings(
+    first: Measured, second: Measured, found: PairedDifference
+) -> tuple[str, tuple[int, int], TrainingTest]:
+    """What trainings are told apart by, how many there are, and what the difference is beside their spread.
+
+    Seeds: the variances across examples and across the runs of either model. Folds, where each has a training of its
+    own: the variance s^2 of the k differences of fold means, which share training data, counts as
+
+        (1 / k + n_test / n_train) s^2,    n_test / n_train = 1 / (k - 2)
+
+    with k - 1 degrees of freedom. Source: Nadeau and Bengio, "Inference for the Generalization Error" (2003),
+    https://doi.org/10.1023/A:1024068626366.
+    """
+    models = (first, second)
+    k = len(first.folds)
+    counts = (len(first.runs) * first.is_trained, len(second.runs) * second.is_trained)
+    if min(counts) > 1:
+        parts = [(float(np.var(m.runs, ddof=1)) / len(m.runs), len(m.runs) - 1.0) for m in models]
+        if not math.isnan(found.standard_error):
+            parts.append((found.standard_error**2, len(first.per_example) - 1.0))
+        return "seeds", counts, training_test(found.difference, parts)
+    if k > 2 and all(m.has_fold_trainings for m in models):
+        variance = float(np.var(first.folds - second.folds, ddof=1)) * (1 / k + 1 / (k - 2))
+        return (
+            "folds",
+            (k * len(first.runs), k * len(second.runs)),
+            training_test(found.difference, [(variance, k - 1.0)]),
+        )
+    return "", counts, TrainingTest(math.nan, math.nan, math.nan)
+
+
+def _better(quantity: Quantity, first: str, second: str, difference: float) -> str:
+    direction = _direction(quantity)
+    if direction == "neither" or difference == 0:
+        return ""
+    return first if (difference > 0) == (direction == "higher") else second
+
+
+def _direction(quantity: Quantity) -> str:
+    """What is better; "neither" also where the metric is not installed here."""
+    if not quantity.is_headline:
+        return "neither"
+    try:
+        return find_metric(quantity.metric).metric.direction
+    except UserError:
+        return "neither"
+
+
+def _judged(differences: Sequence[Difference], level: float, power: float) -> list[Difference]:
+    """Correct for the number of comparisons, and say what follows."""
+    corrected = holm([d.p_value for d in differences])
+    of_trainings = holm([d.training_p_value for d in differences])
+    alpha = (1 - level) / len(differences)
+    judged = []
+    for d, p, p_training in zip(differences, corrected, of_trainings, strict=True):
+        verdict = _verdict(p, p_training, 1 - level)
+        judged.append(
+            d._replace(
+                p_corrected=p,
+                training_p_corrected=p_training,
+                detectable=detectable_difference(d.standard_error, d.n_test - 1, alpha=alpha, power=power),
+                training_detectable=detectable_difference(d.training_error, d.training_df, alpha=alpha, power=power),
+                verdict=verdict,
+                better=d.better if verdict in ("told apart", "one training") else "",
+            )
+        )
+    return judged
+
+
+def _verdict(p_corrected: float, p_training: float, alpha: float) -> Verdict:
+    if p_corrected > alpha:
+        return "not told apart"
+    if math.isnan(p_training):
+        return "one training"
+    return "told apart" if p_training <= alpha else "void: training spread"
+
+
+def _group(quantity: Quantity, differences: Sequence[Difference]) -> Group:
+    """Models in order, with letters: the maximal sets of which no two are told apart."""
+    import networkx
+
+    of_quantity = [d for d in differences if d[:3] == (quantity.dataset, quantity.metric, quantity.name)]
+    direction = _direction(quantity)
+    models = sorted(quantity.models, key=lambda m: m.per_example.mean(), reverse=direction != "lower")
+    order = {m.label: position for position, m in enumerate(models)}
+    alike = networkx.Graph()
+    alike.add_nodes_from(order)
+    alike.add_edges_from((d.first, d.second) for d in of_quantity if d.verdict.startswith(("not", "void")))
+    groups = sorted(sorted(order[label] for label in clique) for clique in networkx.find_cliques(alike))
+    letters = [_LETTERS[i] if i < len(_LETTERS) else f"({i + 1})" for i in range(len(groups))]
+    standings = tuple(
+        Standing(
+            model=m.label,
+            value=float(m.per_example.mean()),
+            groups="".join(letter for letter, group in zip(letters, groups, strict=True) if order[m.label] in group),
+            trainings=len(m.runs) * m.is_trained,
+        )
+        for m in models
+    )
+    return Group(quantity.dataset, quantity.metric, quantity.name, quantity.unit, direction, standings)
