@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ganbench.records.record import Record
     from ganbench.reports.comparing import compare
     from ganbench.reports.comparison import PairedComparison
+    from ganbench.reports.comparison_tables import render_comparison
     from ganbench.reports.figures import WrittenFigure, write_figures
     from ganbench.reports.formats import with_error
     from ganbench.reports.results import stored_protocols, stored_records, table, table2, write_reports
@@ -78,6 +79,7 @@ _HOME = {
     "evaluate": "experiment.run",
     "load_dataset": "datasets",
     "load_protocol": "protocols",
+    "render_comparison": "reports.comparison_tables",
     "render_table": "reports.table1",
     "render_table2": "reports.table2",
     "run": "experiment.run",
@@ -123,6 +125,7 @@ __all__ = [
     "evaluate",
     "load_dataset",
     "load_protocol",
+    "render_comparison",
     "render_table",
     "render_table2",
     "run",

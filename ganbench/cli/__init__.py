@@ -21,6 +21,7 @@ _COMMANDS = {
     "run-all": "run_all",
     "evaluate": "evaluate",
     "table": "table",
+    "compare": "compare",
     "report": "report",
     "list": "list",
     "check": "check",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -187,8 +187,20 @@ def compare_candidates(
         differences=tuple(differences),
         groups=tuple(_group(quantity, differences) for quantity in quantities),
         rulers=tuple(rank_agreements(candidates, level=level)),
-        notes=tuple(dict.fromkeys(note for quantity in quantities for note in quantity.notes)),
+        notes=tuple(dict.fromkeys([*(note for q in quantities for note in q.notes), *_warnings(candidates)])),
     )
+
+
+def _warnings(candidates: Sequence[Candidate]) -> Iterator[str]:
+    """What limits the trust in the values of a model, and where it was not measured."""
+    for candidate in candidates:
+        for record in candidate.records:
+            of_samples = record.samples.findings if record.samples else ()
+            for finding in (*of_samples, *(f for score in record.scores for f in score.findings)):
+                if finding.severity == "warning":
+                    yield f"{candidate.label} on {record.dataset.name}: {finding.text}."
+            if record.reason:
+                yield f"{candidate.label} on {record.dataset.name}, {record.fold}, failed: {record.reason}"
 
 
 def _differences(quantity: Quantity, level: float) -> list[Difference]:
@@ -321,7 +333,7 @@ def _group(quantity: Quantity, differences: Sequence[Difference]) -> Group:
             model=m.label,
             value=float(m.per_example.mean()),
             groups="".join(letter for letter, group in zip(letters, groups, strict=True) if order[m.label] in group),
-            trainings=len(m.runs) * m.is_trained,
+            trainings=_trainings(m),
         )
         for m in models
     )
