@@ -261,12 +261,14 @@ def _across_trainings(
         return "seeds", counts, training_test(found.difference, parts)
     if k > 2 and all(m.has_fold_trainings for m in models):
         variance = float(np.var(first.folds - second.folds, ddof=1)) * (1 / k + 1 / (k - 2))
-        return (
-            "folds",
-            (k * len(first.runs), k * len(second.runs)),
-            training_test(found.difference, [(variance, k - 1.0)]),
-        )
+        test = training_test(found.difference, [(variance, k - 1.0)])
+        return "folds", (_trainings(first), _trainings(second)), test
     return "", counts, TrainingTest(math.nan, math.nan, math.nan)
+
+
+def _trainings(model: Measured) -> int:
+    """From how many trainings a model's values come."""
+    return len(model.runs) * (len(model.folds) if model.has_fold_trainings else 1) * model.is_trained
 
 
 def _better(quantity: Quantity, first: str, second: str, difference: float) -> str:

@@ -111,7 +111,7 @@ def _check_protocol(candidates: Sequence[Candidate]) -> None:
     protocols = {record.protocol: c.label for c in candidates for record in c.records}
     if len(protocols) > 1:
         named = " and ".join(f"{protocol!r} ({label})" for protocol, label in protocols.items())
-        raise StoreError(f"Records of different protocols are not compared: {named}. Name one by --protocol.")
+        raise StoreError(f"Records of different protocols are not compared: {named}. Run both by one.")
 
 
 def _check_data(candidates: Sequence[Candidate]) -> None:
