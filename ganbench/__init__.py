@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ganbench.reports.results import stored_protocols, stored_records, table, table2, write_reports
     from ganbench.reports.table1 import render_table
     from ganbench.reports.table2 import render_table2
+    from ganbench.reports.verifying import verify
     from ganbench.runtime.seeding import derive_seed, torch_generator
 
 __version__ = "0.1.0"
@@ -88,6 +89,7 @@ _HOME = {
     "table": "reports.results",
     "table2": "reports.results",
     "torch_generator": "runtime.seeding",
+    "verify": "reports.verifying",
     "with_error": "reports.formats",
     "write_figures": "reports.figures",
     "write_reports": "reports.results",
@@ -134,6 +136,7 @@ __all__ = [
     "table",
     "table2",
     "torch_generator",
+    "verify",
     "with_error",
     "write_figures",
     "write_reports",

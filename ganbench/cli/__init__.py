@@ -23,6 +23,7 @@ _COMMANDS = {
     "table": "table",
     "compare": "compare",
     "report": "report",
+    "verify": "verify",
     "list": "list",
     "check": "check",
 }
