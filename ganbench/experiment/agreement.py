@@ -61,7 +61,8 @@ def _numbers(stored: Score, again: Score) -> Iterator[tuple[str, Any, Any, float
     for name in {**stored.curves, **again.curves}:
         curves = stored.curves.get(name), again.curves.get(name)
         for axis in ("x", "y"):
-            yield f"{axis} of the curve {name}", *(getattr(curve, axis, None) for curve in curves), 0.0
+            first, second = (getattr(curve, axis, None) for curve in curves)
+            yield f"{axis} of the curve {name}", first, second, 0.0
 
 
 def _error(value: Value | None) -> float:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ganbench.datasets import Dataset, Split, UnavailableDataset, apply_duplicate_rule, as_dataset
-from ganbench.errors import DataError, ModelError, StoreError, UserError
+from ganbench.errors import DataError, StoreError, UserError
 from ganbench.evaluation import Evaluation, chains_checksum, score_key
 from ganbench.experiment.agreement import (
     ELSEWHERE,
@@ -29,7 +29,7 @@ from ganbench.experiment.plan import data_ref
 from ganbench.metrics.metric import Chains
 from ganbench.protocols import load_protocol, protocol_names
 from ganbench.records.provenance import collect_provenance
-from ganbench.records.record import Record, Score
+from ganbench.records.record import Record, SamplesRef, Score
 from ganbench.records.store import Store
 from ganbench.registry.metrics import MetricSource, find_metric
 from ganbench.registry.models import find_model
@@ -84,6 +84,18 @@ class _Verifier:
         yield from (Verified(file, *found) for found in self._about(record, path))
 
     def _about(self, record: Record, path: Path) -> Iterator[tuple[str, Status, str]]:
+        yield from self._stated(record, path)
+        try:
+            split = self._split(record)
+        except _Unverifiable as reason:
+            yield "data", "not verified", str(reason)
+        except DataError as error:
+            yield "data", "disagrees", str(error)
+        else:
+            yield from self._scores(record, split)
+
+    def _stated(self, record: Record, path: Path) -> Iterator[tuple[str, Status, str]]:
+        """What the record tells by itself."""
         place = self.store.record_path(record.protocol, record.place)
         if place != path:
             right = place.relative_to(self.store.root).as_posix()
@@ -95,19 +107,21 @@ class _Verifier:
             yield "record", "not verified", f"the cell failed: {record.reason}"
         if text := _other_model(record):
             yield "model", "not verified", text
+
+    def _scores(self, record: Record, split: Split) -> Iterator[tuple[str, Status, str]]:
+        """The scores, from samples where these are stored, else by their keys."""
+        if record.samples is None or not record.scores:
+            yield "samples", "not verified", "there are none"
+            return
+        evaluation = None
         try:
-            split = self._split(record)
-            evaluation = self._evaluation(record, split)
+            evaluation = self._evaluation(record, record.samples, split)
         except _Unverifiable as reason:
-            what, text = reason.args
-            yield what, "not verified", text
+            yield "samples", "not verified", str(reason)
         except StoreError as error:
             yield "samples", "disagrees", str(error)
-        except DataError as error:
-            yield "data", "disagrees", str(error)
-        else:
-            for score in record.scores:
-                yield f"score {score.metric}", *self._score(score, record, evaluation)
+        for score in record.scores:
+            yield f"score {score.metric}", *self._score(score, record, split, evaluation)
 
     def _split(self, record: Record) -> Split:
         """The data of a record.
@@ -138,34 +152,31 @@ class _Verifier:
             own = (dataset for thing in self.own_data if isinstance(dataset := as_dataset(thing), Dataset))
             same = [dataset for dataset in own if dataset.name == ref.name]
             if not same:
-                raise _Unverifiable("data", f"{ref.name} is a file of the user's; name it by --datasets")
+                raise _Unverifiable(f"{ref.name} is a file of the user's; name it by --datasets")
             found = next((dataset for dataset in same if data_ref(dataset).mark == ref.mark), same[0])
         else:
             try:
                 found = as_dataset(ref.name, self.data_root)
             except UserError as error:
-                raise _Unverifiable("data", str(error)) from error
+                raise _Unverifiable(str(error)) from error
         if isinstance(found, UnavailableDataset):
-            raise _Unverifiable("data", f"{ref.name} is not here: {found.reason}")
+            raise _Unverifiable(f"{ref.name} is not here: {found.reason}")
         protocol = self.store.read_protocol(record.protocol)
         if protocol is None and record.protocol in protocol_names():
             protocol = load_protocol(record.protocol)
         plan = protocol.plan_of(ref.identity) if protocol else None
         return apply_duplicate_rule(found, plan.duplicates if plan else "keep")
 
-    def _evaluation(self, record: Record, split: Split) -> Evaluation:
+    def _evaluation(self, record: Record, ref: SamplesRef, split: Split) -> Evaluation:
         """The stored samples of a record, held against its data.
 
         Raises:
             StoreError: The samples are not those that were scored.
             _Unverifiable: They are not stored.
         """
-        ref = record.samples
-        if ref is None or not record.scores:
-            raise _Unverifiable("samples", "there are none")
         stored = self.store.read_samples(ref.key) if ref.key else None
         if stored is None:
-            raise _Unverifiable("samples", f"they are not stored; their sha256 is {ref.sha256[:12]}")
+            raise _Unverifiable(f"they are not stored; their sha256 is {ref.sha256[:12]}")
         samples = np.ascontiguousarray(stored[0])
         sha256 = hashlib.sha256(samples.tobytes()).hexdigest()
         if sha256 != ref.sha256 or len(samples) != ref.n:
@@ -175,36 +186,31 @@ class _Verifier:
             )
         if samples.shape[1:] != split.test.shape[1:]:
             raise StoreError(f"samples of shape {samples.shape[1:]} are held against data of {split.test.shape[1:]}")
-        return Evaluation(samples, sha256, split, self.device, record.seed, self._chains(record))
+        return Evaluation(samples, sha256, split, self.device, record.seed, self._chains(ref))
 
-    def _chains(self, record: Record) -> Chains | None:
-        if record.samples is None or record.samples.chains is None:
+    def _chains(self, ref: SamplesRef) -> Chains | None:
+        if ref.chains is None:
             return None
-        chains = self.store.read_chains(record.samples.key)
+        chains = self.store.read_chains(ref.key)
         if chains is None:
-            raise _Unverifiable("samples", "the Markov chains that they come from are not stored")
-        if chains_checksum(chains) != record.samples.chains.sha256:
+            raise _Unverifiable("the Markov chains that they come from are not stored")
+        if chains_checksum(chains) != ref.chains.sha256:
             raise StoreError("the Markov chains that the samples come from are not those that were scored")
         return chains
 
-    def _score(self, score: Score, record: Record, evaluation: Evaluation) -> tuple[Status, str]:
-        """Compute a score again, and say how well it agrees."""
+    def _score(self, score: Score, record: Record, split: Split, evaluation: Evaluation | None) -> tuple[Status, str]:
+        """Compute a score again, and say how well it agrees; without samples, whether its key follows from the rest."""
         try:
             metric = self._metric(score)
-        except UserError as error:
-            return "not verified", f"the metric cannot be used: {error}"
-        chains = record.samples.chains.sha256 if record.samples and record.samples.chains else ""
-        causes = []
-        if metric.metric.version != score.version:
-            causes.append(f"made by version {score.version} of the metric, here {metric.metric.version}")
-        elif score_key(metric, evaluation.samples_sha256, evaluation.split, record.seed, chains) != score.key:
-            causes.append("the key differs: another source of the metric, other data, or an edited record")
-        try:
+            cause = _other_key(score, metric, record, split)
+            if evaluation is None:
+                return "not verified", cause or "its key follows from the metric, the data and the samples' sha256"
             with calling(f"The metric {metric.label!r}"):
                 again = evaluation.score(metric)
-        except (UserError, ModelError) as error:
-            return "disagrees", "; ".join([f"it cannot be computed: {error}", *causes])
+        except UserError as error:
+            return "not verified", f"it cannot be computed: {error}"
         agreement = score_agreement(score, again)
+        causes = [cause] if cause else []
         if agreement.is_equal:
             return "agrees", "; ".join(["bit by bit", *causes])
         others = other_surroundings(record.provenance, collect_provenance(self.device))
@@ -222,6 +228,17 @@ class _Verifier:
         here = default.settings_as_data
         changed = {name: value for name, value in score.settings.items() if here.get(name, score) != value}
         return find_metric(Spec(score.metric, changed)) if changed else default
+
+
+def _other_key(score: Score, metric: MetricSource, record: Record, split: Split) -> str:
+    """Why a score's key is not the one that a present score of the same samples would have; empty where it is."""
+    ref = record.samples
+    if metric.metric.version != score.version:
+        return f"made by version {score.version} of the metric, here {metric.metric.version}"
+    chains = ref.chains.sha256 if ref and ref.chains else ""
+    if score_key(metric, ref.sha256 if ref else "", split, record.seed, chains) == score.key:
+        return ""
+    return "the key differs: another source of the metric, other data or samples, or an edited record"
 
 
 def _other_model(record: Record) -> str:
