@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganbench.components import catalogue, describe_component
     from ganbench.conformance import check, check_metric, check_model
+    from ganbench.conformance.selftest import selftest
     from ganbench.datasets import Dataset, Split, load_dataset
     from ganbench.errors import ModelError, UserError
     from ganbench.experiment.plan import Cell, Plan
@@ -84,6 +85,7 @@ _HOME = {
     "render_table": "reports.table1",
     "render_table2": "reports.table2",
     "run": "experiment.run",
+    "selftest": "conformance.selftest",
     "stored_protocols": "reports.results",
     "stored_records": "reports.results",
     "table": "reports.results",
@@ -131,6 +133,7 @@ __all__ = [
     "render_table",
     "render_table2",
     "run",
+    "selftest",
     "stored_protocols",
     "stored_records",
     "table",

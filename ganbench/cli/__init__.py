@@ -26,6 +26,7 @@ _COMMANDS = {
     "verify": "verify",
     "list": "list",
     "check": "check",
+    "selftest": "selftest",
 }
 
 _DESCRIPTION = """\

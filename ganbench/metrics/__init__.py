@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganbench.metrics._kernels.neighbors import nearest_neighbors
     from ganbench.metrics._kernels.parzen import effective_kernels, parzen_log_density
+    from ganbench.metrics.case import Case
     from ganbench.metrics.metric import Curve, Finding, Labels, Metric, MetricResult, Value
     from ganbench.metrics.parzen import PAPER_GRID, BandwidthSelection, refine_bandwidth, select_bandwidth
     from ganbench.metrics.standard_error import MeanWithError, jackknife_error, mean_with_error, prediction_error
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOME = {
     "PAPER_GRID": "parzen",
     "BandwidthSelection": "parzen",
+    "Case": "case",
     "Chains": "metric",
     "Curve": "metric",
     "Finding": "metric",
@@ -40,6 +42,7 @@ _HOME = {
 __all__ = [
     "PAPER_GRID",
     "BandwidthSelection",
+    "Case",
     "Chains",
     "Curve",
     "Finding",
