@@ -1,8 +1,8 @@
 """Measure cases whose answer is known: closed forms, and other tools on the same arrays.
 
 Every metric is held against closed forms and, where they are installed, against libraries that compute the same; those
-that are absent are named. Metrics of your own are measured on the cases that they bring (`reference_cases`). Exit code 3
-if anything fails.
+that are absent are named. Metrics of your own are measured on the cases that they bring (`reference_cases`). Exit code
+3 if anything fails.
 """
 
 from __future__ import annotations

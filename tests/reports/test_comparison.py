@@ -14,6 +14,7 @@ from made_records import EDGE, make_record, other_score, parzen
 
 import ganbench
 from ganbench.choices import FORMATS
+from ganbench.cli import main
 from ganbench.errors import StoreError, UnknownNameError, UsageError
 from ganbench.metrics.metric import Finding, Value
 from ganbench.records.record import DataRef, SamplesRef, Training
@@ -286,6 +287,19 @@ def test_models_are_found_in_a_results_folder_by_spec_or_all_of_them(folder):
         found = ganbench.compare(*names, results="results")
         assert [(d.first, d.second, d.trainings) for d in found.differences] == [("m", "m[k=1]", (2, 2))]
     assert ganbench.compare("results", results="nowhere").differences == found.differences
+
+
+def test_the_command_prints_tables(folder, capsys):
+    assert main(["compare", "m", "m[k=1]", "--results", "results"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("parzen: mean log likelihood on d, higher is better\n")
+    assert "m - m[k=1]" in out
+    assert main(["compare", "--results", "results", "--rulers"]) == 0
+    assert "No two metrics with a direction have measured two models in common." in capsys.readouterr().out
+    assert main(["compare", "m", "--results", "results"]) == 2
+    assert "A comparison needs at least two models; got 1 (m)." in capsys.readouterr().err
+    assert main(["compare", "--results", "nowhere"]) == 1
+    assert "nowhere has no records. Run `ganbench run-all` first" in capsys.readouterr().err
 
 
 def test_records_may_be_files_or_objects(folder):

@@ -1,4 +1,4 @@
-"""Cases whose answer is known, for the metrics that come with ganbench: closed forms, and other tools on the same data."""
+"""Cases whose answer is known, for the metrics that come with ganbench: closed forms, and other tools' answers."""
 
 from __future__ import annotations
 

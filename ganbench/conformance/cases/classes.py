@@ -15,7 +15,7 @@ __all__ = ["CASES"]
 
 
 def _clusters(seed: int, n: int, classes: int) -> torch.Tensor:
-    """n points around each of some corners, far from each other, class after class."""
+    """N points around each of some corners, far from each other, class after class."""
     corners = 20 * torch.eye(classes).repeat_interleave(n, 0)
     return corners + normal(seed, n * classes, classes)
 
@@ -40,9 +40,13 @@ def _slow_chains() -> dict[str, Any]:
     chains = Chains(starts, torch.arange(10), 400, 2, {"components": 20.0, "classes": 20.0})
     labels = torch.arange(2).repeat(40)
     return sets(
-        samples.flatten(0, 1), normal(7, 80, 6), train=normal(8, 80, 6), valid=normal(9, 80, 6), chains=chains,
+        samples.flatten(0, 1),
+        normal(7, 80, 6),
+        train=normal(8, 80, 6),
+        valid=normal(9, 80, 6),
+        chains=chains,
         labels=Labels(labels, labels, labels),
-    )  # fmt: skip
+    )
 
 
 def _bayes(shift: float) -> float:
@@ -55,12 +59,18 @@ def _bayes(shift: float) -> float:
 CASES: dict[str, tuple[Case, ...]] = {
     "classifier_two_sample": (
         Case(
-            "N(0, I) and N(D, I), |D| = 2; four standard errors", "accuracy",
-            lambda: sets(normal(10, 3000, 2) + 2 / np.sqrt(2), normal(11, 3000, 2)), lambda data: _bayes(2.0), 0.027,
+            "N(0, I) and N(D, I), |D| = 2; four standard errors",
+            "accuracy",
+            lambda: sets(normal(10, 3000, 2) + 2 / np.sqrt(2), normal(11, 3000, 2)),
+            lambda data: _bayes(2.0),
+            0.027,
         ),
         Case(
-            "equal laws; four standard errors", "accuracy", lambda: sets(normal(12, 3000, 2), normal(13, 3000, 2)),
-            lambda data: 0.5, 0.037,
+            "equal laws; four standard errors",
+            "accuracy",
+            lambda: sets(normal(12, 3000, 2), normal(13, 3000, 2)),
+            lambda data: 0.5,
+            0.037,
         ),
     ),
     "class_histogram": (
@@ -71,4 +81,4 @@ CASES: dict[str, tuple[Case, ...]] = {
     "mixing": (
         Case("100 samples every 2 of 20 steps", "effective_sample_size", _slow_chains, lambda data: 10.0, 1e-6),
     ),
-}  # fmt: skip
+}

@@ -70,8 +70,14 @@ CASES: dict[str, tuple[Case, ...]] = {
         ),
         Case("200 points, 300 kernels", "mean_log_likelihood", _points, _by_scipy, 1e-5, "SciPy, float64", "", _FIXED),
         Case(
-            "200 points, 300 kernels", "mean_log_likelihood", _points, _by_scikit_learn, 1e-4,
-            "scikit-learn KernelDensity", "", _FIXED,
+            "200 points, 300 kernels",
+            "mean_log_likelihood",
+            _points,
+            _by_scikit_learn,
+            1e-4,
+            "scikit-learn KernelDensity",
+            "",
+            _FIXED,
         ),
     )
-}  # fmt: skip
+}

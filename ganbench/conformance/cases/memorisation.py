@@ -53,23 +53,29 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case("20 % planted copies", "exact_copy_share", lambda: _planted(0.2), lambda data: 0.2, 1e-12),
         Case("no copies", "exact_copy_share", lambda: _planted(0.0), lambda data: 0.0, 0.0),
     ),
-    "shifted_copies": (
-        Case("images shifted by a pixel", "exact_copy_share", _shifted, lambda data: 1.0, 0.0),
-    ),
+    "shifted_copies": (Case("images shifted by a pixel", "exact_copy_share", _shifted, lambda data: 1.0, 0.0),),
     "data_copying": (
         # U = 0: -(m n / 2) / sqrt(m n (m + n + 1) / 12), -38.72 with 1,000 of each
         Case(
-            "copies, 1,000 samples and examples, one cell", "c_t",
+            "copies, 1,000 samples and examples, one cell",
+            "c_t",
             lambda: sets(normal(11, 1000, 3), normal(12, 1000, 3), train=normal(11, 1000, 3)),
-            lambda data: -500_000 / math.sqrt(1e6 * 2001 / 12), 1e-6, settings=_ONE_CELL,
+            lambda data: -500_000 / math.sqrt(1e6 * 2001 / 12),
+            1e-6,
+            settings=_ONE_CELL,
         ),
-        Case("20 % planted copies, one cell", "c_t", lambda: _planted(0.2), _mann_whitney, 1e-6, "SciPy", "", _ONE_CELL),
+        Case(
+            "20 % planted copies, one cell", "c_t", lambda: _planted(0.2), _mann_whitney, 1e-6, "SciPy", "", _ONE_CELL
+        ),
     ),
     "authenticity": (
         Case("copies", "authentic_share", lambda: _planted(1.0), lambda data: 0.0, 0.0),
         Case(
-            "samples far off", "authentic_share",
-            lambda: {**_planted(0.0), "generated": normal(13, 100, 6) + 99}, lambda data: 1.0, 0.0,
+            "samples far off",
+            "authentic_share",
+            lambda: {**_planted(0.0), "generated": normal(13, 100, 6) + 99},
+            lambda data: 1.0,
+            0.0,
         ),
     ),
     "birthdays": (
@@ -77,8 +83,11 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case("20 samples at 4 places", "pair_probability", lambda: _atoms(4, 5), lambda data: 4 / 19, 1e-9),
         Case("the support of 20 samples at 4 places", "support", lambda: _atoms(4, 5), lambda data: 19 / 4, 1e-6),
         Case(
-            "the batch that holds a pair with probability 1/2", "batch", lambda: _atoms(100, 2),
-            lambda data: float(np.sqrt(2 * np.log(2) * 199)), 0.5,
+            "the batch that holds a pair with probability 1/2",
+            "batch",
+            lambda: _atoms(100, 2),
+            lambda data: float(np.sqrt(2 * np.log(2) * 199)),
+            0.5,
         ),
     ),
-}  # fmt: skip
+}

@@ -61,8 +61,11 @@ _FEW = {"permutations": 19}
 CASES: dict[str, tuple[Case, ...]] = {
     "nearest_neighbors": (
         Case(
-            "copies of training examples", "generated_mean",
-            lambda: sets(normal(3, 250, 6)[:100], normal(2, 300, 6), train=normal(3, 250, 6)), lambda data: 0.0, 0.0,
+            "copies of training examples",
+            "generated_mean",
+            lambda: sets(normal(3, 250, 6)[:100], normal(2, 300, 6), train=normal(3, 250, 6)),
+            lambda data: 0.0,
+            0.0,
         ),
         Case("300 examples, 250 neighbours", "test_mean", _three_sets, _by_scikit_learn, 1e-5, "scikit-learn"),
         Case("300 examples, 250 neighbours", "test_mean", _three_sets, _by_faiss, 1e-4, "faiss", "faiss"),
@@ -70,11 +73,15 @@ CASES: dict[str, tuple[Case, ...]] = {
     "prdc": (
         # 1 - prod_{j = 1..k} (N - j) / (M + N - j) with N = M = 1000 and k = 5
         Case(
-            "coverage of equal laws, 1,000 of each", "expected_coverage",
+            "coverage of equal laws, 1,000 of each",
+            "expected_coverage",
             lambda: sets(normal(4, 1000, 2), normal(5, 1000, 2)),
-            lambda data: 1 - float(np.prod([(1000 - j) / (2000 - j) for j in range(1, 6)])), 1e-9,
+            lambda data: 1 - float(np.prod([(1000 - j) / (2000 - j) for j in range(1, 6)])),
+            1e-9,
         ),
-        Case("disjoint sets", "precision", lambda: sets(normal(6, 60, 3) + 99, normal(7, 60, 3)), lambda data: 0.0, 0.0),
+        Case(
+            "disjoint sets", "precision", lambda: sets(normal(6, 60, 3) + 99, normal(7, 60, 3)), lambda data: 0.0, 0.0
+        ),
         *(
             Case(f"{name} of 200 samples, 300 examples", name, _three_sets, _by_prdc(name), 1e-9, "prdc", "prdc")
             for name in ("precision", "recall", "density", "coverage")
@@ -82,16 +89,29 @@ CASES: dict[str, tuple[Case, ...]] = {
     ),
     "nearest_neighbor_two_sample": (
         Case(
-            "each sample next to a test example", "accuracy",
-            lambda: sets(normal(8, 100, 5) + 1e-4, normal(8, 100, 5)), lambda data: 0.0, 0.0, settings=_FEW,
-        ),
-        Case(
-            "two sets apart", "accuracy", lambda: sets(normal(9, 100, 5) + 99, normal(10, 100, 5)), lambda data: 1.0, 0.0,
+            "each sample next to a test example",
+            "accuracy",
+            lambda: sets(normal(8, 100, 5) + 1e-4, normal(8, 100, 5)),
+            lambda data: 0.0,
+            0.0,
             settings=_FEW,
         ),
         Case(
-            "200 of each", "accuracy", lambda: sets(normal(11, 200, 5, deviation=1.5), normal(12, 200, 5)),
-            _leave_one_out, 1e-9, "scikit-learn", settings=_FEW,
+            "two sets apart",
+            "accuracy",
+            lambda: sets(normal(9, 100, 5) + 99, normal(10, 100, 5)),
+            lambda data: 1.0,
+            0.0,
+            settings=_FEW,
+        ),
+        Case(
+            "200 of each",
+            "accuracy",
+            lambda: sets(normal(11, 200, 5, deviation=1.5), normal(12, 200, 5)),
+            _leave_one_out,
+            1e-9,
+            "scikit-learn",
+            settings=_FEW,
         ),
     ),
-}  # fmt: skip
+}
