@@ -192,15 +192,17 @@ def compare_candidates(
 
 
 def _warnings(candidates: Sequence[Candidate]) -> Iterator[str]:
-    """What limits the trust in the values of a model, and where it was not measured."""
+    """What limits the trust in the values of a model, each finding once, and where it was not measured."""
     for candidate in candidates:
+        texts: dict[tuple[str, str], str] = {}
         for record in candidate.records:
             of_samples = record.samples.findings if record.samples else ()
             for finding in (*of_samples, *(f for score in record.scores for f in score.findings)):
                 if finding.severity == "warning":
-                    yield f"{candidate.label} on {record.dataset.name}: {finding.text}."
+                    texts.setdefault((record.dataset.name, finding.code), f"{finding.text}.")
             if record.reason:
-                yield f"{candidate.label} on {record.dataset.name}, {record.fold}, failed: {record.reason}"
+                texts[f"{record.dataset.name}, {record.fold}, failed", record.reason] = record.reason
+        yield from (f"{candidate.label} on {where}: {text}" for (where, _), text in texts.items())
 
 
 def _differences(quantity: Quantity, level: float) -> list[Difference]:
