@@ -24,6 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--datasets", nargs="+", default=[], metavar="FILE", help="data of your own that records name by their content"
     )
+    parser.add_argument(
+        "--samples",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="files of samples that were scored: they are not stored",
+    )
     options.add_metrics(parser, "metrics of the records that are not installed")
     parser.add_argument("--device", default="cpu", help="where metrics compute (default: %(default)s)")
     options.add_data_folder(parser)
@@ -40,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.results,
         protocol=arguments.protocol,
         datasets=arguments.datasets,
+        samples=arguments.samples,
         metrics=arguments.metrics,
         device=arguments.device,
         data_root=arguments.data,

@@ -15,8 +15,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ganbench.datasets import Dataset, Split, UnavailableDataset, apply_duplicate_rule, as_dataset
-from ganbench.errors import DataError, StoreError, UserError
-from ganbench.evaluation import Evaluation, chains_checksum, score_key
+from ganbench.errors import DataError, ModelError, StoreError, UsageError, UserError
+from ganbench.evaluation import Evaluation, chains_checksum, fitted_samples, score_key
 from ganbench.experiment.agreement import (
     ELSEWHERE,
     HERE,
@@ -33,6 +33,7 @@ from ganbench.records.record import Record, SamplesRef, Score
 from ganbench.records.store import Store
 from ganbench.registry.metrics import MetricSource, find_metric
 from ganbench.registry.models import find_model
+from ganbench.registry.samples import SampleFile
 from ganbench.registry.specs import Spec
 
 __all__ = ["Verified", "verify_records"]
@@ -68,6 +69,7 @@ class _Verifier:
     device: str
     data_root: str | None
     own_data: Sequence[Any]
+    own_samples: Sequence[SampleFile]
     metrics: dict[str, MetricSource]
     _datasets: dict[tuple[str, str], Dataset] = field(default_factory=dict)
 
@@ -118,7 +120,7 @@ class _Verifier:
             evaluation = self._evaluation(record, record.samples, split)
         except _Unverifiable as reason:
             yield "samples", "not verified", str(reason)
-        except StoreError as error:
+        except (StoreError, ModelError) as error:
             yield "samples", "disagrees", str(error)
         for score in record.scores:
             yield f"score {score.metric}", *self._score(score, record, split, evaluation)
@@ -174,19 +176,33 @@ class _Verifier:
             StoreError: The samples are not those that were scored.
             _Unverifiable: They are not stored.
         """
-        stored = self.store.read_samples(ref.key) if ref.key else None
-        if stored is None:
-            raise _Unverifiable(f"they are not stored; their sha256 is {ref.sha256[:12]}")
-        samples = np.ascontiguousarray(stored[0])
+        samples = np.ascontiguousarray(self._samples(record, ref, split))
         sha256 = hashlib.sha256(samples.tobytes()).hexdigest()
         if sha256 != ref.sha256 or len(samples) != ref.n:
-            name = self.store.samples_path(ref.key).name
             raise StoreError(
-                f"{name} holds {len(samples)} samples of sha256 {sha256[:12]}; scored were {ref.n} of {ref.sha256[:12]}"
+                f"there are {len(samples)} samples of sha256 {sha256[:12]}; scored were {ref.n} of {ref.sha256[:12]}"
             )
         if samples.shape[1:] != split.test.shape[1:]:
             raise StoreError(f"samples of shape {samples.shape[1:]} are held against data of {split.test.shape[1:]}")
         return Evaluation(samples, sha256, split, self.device, record.seed, self._chains(ref))
+
+    def _samples(self, record: Record, ref: SamplesRef, split: Split) -> np.ndarray:
+        """The samples of the store; those from elsewhere are read from their file again."""
+        stored = self.store.read_samples(ref.key) if ref.key else None
+        if stored is not None:
+            return stored[0]
+        missing = f"they are not stored; their sha256 is {ref.sha256[:12]}"
+        if record.training is not None:
+            raise _Unverifiable(missing)
+        named = [file for file in self.own_samples if file.name == record.model.name]
+        if not named:
+            raise _Unverifiable(f"{missing}; name the file that they came from, {record.model.spec}, by --samples")
+        file = next((file for file in named if file.mark == record.model.mark), None)
+        if file is None:
+            raise StoreError(f"{named[0].path} is not the file that was scored: its content is another")
+        value_range = self._datasets[record.protocol, record.dataset.identity].value_range
+        form = {name: str(value) for name, value in record.model.hyperparameters.items()}
+        return fitted_samples(file.read(), split.train, value_range, record.model.spec, form)[0]
 
     def _chains(self, ref: SamplesRef) -> Chains | None:
         if ref.chains is None:
@@ -230,6 +246,13 @@ class _Verifier:
         return find_metric(Spec(score.metric, changed)) if changed else default
 
 
+def _sample_file(path: str | Path) -> SampleFile:
+    found = find_model(str(path))
+    if not isinstance(found, SampleFile):
+        raise UsageError(f"{str(path)!r} is no file of samples. Name one by --samples.")
+    return found
+
+
 def _other_key(score: Score, metric: MetricSource, record: Record, split: Split) -> str:
     """Why a score's key is not the one that a present score of the same samples would have; empty where it is."""
     ref = record.samples
@@ -259,6 +282,7 @@ def verify_records(
     *,
     protocol: str | None = None,
     own_data: Sequence[Any] = (),
+    own_samples: Sequence[str | Path] = (),
     metrics: Sequence[Any] = (),
     device: str = "cpu",
     data_root: str | None = None,
@@ -269,11 +293,16 @@ def verify_records(
         store: The folder.
         protocol: Only its records.
         own_data: Data of the user's own that records may name, as `ganbench.datasets.as_dataset` takes them.
+        own_samples: Files of samples that were scored.
         metrics: Metrics that are not installed, by spec, class or object.
         device: Where metrics compute.
         data_root: Where data sets lie.
+
+    Raises:
+        UserError: A metric or a file that is named cannot be used.
     """
     named = {metric.name: metric for metric in map(find_metric, metrics)}
-    verifier = _Verifier(store, device, data_root, own_data, named)
+    files = [_sample_file(path) for path in own_samples]
+    verifier = _Verifier(store, device, data_root, own_data, files, named)
     for path in store.record_paths(protocol):
         yield from verifier.record(path)

@@ -28,6 +28,7 @@ def verify(
     *,
     protocol: str | None = None,
     datasets: Sequence[Any] = (),
+    samples: Sequence[str | Path] = (),
     metrics: Sequence[Any] = (),
     device: str = "cpu",
     data_root: str | Path | None = None,
@@ -42,6 +43,7 @@ def verify(
         results: The folder.
         protocol: Only the records of this protocol.
         datasets: Data of the user's own that records may name: files or arrays.
+        samples: Files of samples that were scored, which a results folder does not hold.
         metrics: Metrics that are not installed, by spec, class or object.
         device: Where metrics compute.
         data_root: Where data sets lie; GANBENCH_DATA or the user's cache by default.
@@ -62,6 +64,7 @@ def verify(
         store,
         protocol=protocol,
         own_data=datasets,
+        own_samples=samples,
         metrics=metrics,
         device=resolve_device(device),
         data_root=None if data_root is None else str(data_root),

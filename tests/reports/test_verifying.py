@@ -12,6 +12,7 @@ import pytest
 
 import ganbench
 from ganbench.cli import main
+from ganbench.errors import UsageError
 from ganbench.experiment import verification
 from ganbench.records.record import read_record
 from ganbench.records.store import Store
@@ -169,6 +170,24 @@ def test_samples_that_are_not_stored_are_not_called_verified(folder, verify):
     ]  # fmt: skip
     assert others[1][2] == "its key follows from the metric, the data and the samples' sha256"
     assert agreeing == 5, "the tables"
+
+
+def test_a_file_of_samples_is_named_by_an_option(tmp_path, toy_protocol, toy_images, toys):
+    results, file = tmp_path / "results", tmp_path / "mine.npy"
+    grey = np.random.default_rng(4).integers(0, 256, (20, 3, 3))
+    np.save(file, grey)
+    ganbench.run(toy_protocol(), models=[f"{file}[scale=0..255]"], results=results, device="cpu")
+    found = list(ganbench.verify(results, datasets=[toy_images]))
+    assert {f.status for f in found} == {"not verified"}
+    assert "name the file that they came from, mine.npy[" in found[0].text
+    found = list(ganbench.verify(results, datasets=[toy_images], samples=[file]))
+    assert [(f.status, f.text) for f in found] == [("agrees", "bit by bit")] * 2
+    np.save(file, grey[::-1])
+    found = list(ganbench.verify(results, datasets=[toy_images], samples=[file]))
+    assert found[0].status == "disagrees"
+    assert found[0].text.endswith("mine.npy is not the file that was scored: its content is another")
+    with pytest.raises(UsageError, match="is no file of samples"):
+        list(ganbench.verify(results, samples=[f"{toys}:uniform"]))
 
 
 def test_a_metric_that_is_not_installed_is_named_by_an_option(tmp_path, toy_protocol, toy_images, toys, rulers, capsys):
