@@ -21,9 +21,12 @@ _COMMANDS = {
     "run-all": "run_all",
     "evaluate": "evaluate",
     "table": "table",
+    "compare": "compare",
     "report": "report",
+    "verify": "verify",
     "list": "list",
     "check": "check",
+    "selftest": "selftest",
 }
 
 _DESCRIPTION = """\

@@ -127,19 +127,19 @@ class Store:
         Raises:
             StoreError: A file in the place of a record is none.
         """
-        for path in self._record_paths(file_name(protocol) if protocol else "*"):
+        for path in self.record_paths(protocol):
             record = self.read_record(path)
             if record is not None and self.record_path(record.protocol, record.place) == path and _had_data(record):
                 yield record
 
     def protocols(self) -> list[str]:
         """The names of the protocols that have records."""
-        return sorted({path.relative_to(self.root).parts[1] for path in self._record_paths("*")})
+        return sorted({path.relative_to(self.root).parts[1] for path in self.record_paths()})
 
-    def _record_paths(self, protocol: str) -> list[Path]:
-        """What lies where records do, of the folder of a protocol or of all, "*"."""
+    def record_paths(self, protocol: str | None = None) -> list[Path]:
+        """The files that lie where records do, of a protocol or of all."""
         root = self.root / "records"
-        folders = root.glob("*") if protocol == "*" else [root / protocol]  # a name may have the signs of a pattern
+        folders = root.glob("*") if protocol is None else [root / file_name(protocol)]
         return sorted(
             path
             for folder in folders
