@@ -1,0 +1,163 @@
+"""The gallery: of every model that is installed its samples, its scores, its settings and their deviations from the paper."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import ganbench
+import pandas
+from ganbench.registry.cards import read_card
+from ganbench.registry.models import find_model
+from PIL import Image
+
+from tools.site.markdown import escaped, table
+from tools.site.results import ROOT
+
+__all__ = ["pages"]
+
+_RESULTS = ROOT / "results"
+_PICTURES = {"figure2": "figures", "samples": "sheets", "neighbors": "sheets"}
+
+
+def pages() -> dict[str, str]:
+    """Markdown: a page for each model, and the gallery that leads to them."""
+    names = list(ganbench.catalogue()["models"])
+    return {"models/index.md": _gallery(names)} | {f"models/{name}.md": _page(name) for name in names}
+
+
+def _gallery(names: list[str]) -> str:
+    cards = "\n".join(_card(name) for name in names)
+    listed = "\n".join(names)
+    return (
+        "# Gallery of models\n\n"
+        "Every model that is installed, from its own source, presets, card and committed results. "
+        "{doc}`Table 1 </index>` has the scores side by side.\n\n"
+        f"::::{{grid}} 1 2 2 2\n:gutter: 3\n\n{cards}\n::::\n\n"
+        f":::{{toctree}}\n:hidden:\n\n{listed}\n:::\n"
+    )
+
+
+def _card(name: str) -> str:
+    picture = next(iter(_pictures(name, "samples")), None)
+    image = f":img-top: {_relative(picture)}\n:img-alt: Samples of {name}\n" if picture else ""
+    summary = escaped(ganbench.describe_component(name).summary)
+    return (
+        f":::{{grid-item-card}} {_title(name)}\n:link: {name}\n:link-type: doc\n{image}\n"
+        f"{summary}.\n:::\n"
+    )
+
+
+def _page(name: str) -> str:
+    source = find_model(name)
+    thing = source.load()
+    parts = [f"# {_title(name)}\n", f"`{name}`, a class of `{thing.__module__}`.\n"]
+    parts += _hard(name)
+    parts += ["## Samples\n", *_shown(name)]
+    parts += ["## Scores\n", _scores(name)]
+    parts += ["## Settings, and deviations from the paper\n", *_published_differences(name), *_presets(name)]
+    parts += [
+        "## In Python\n",
+        f"```{{eval-rst}}\n.. autoclass:: {thing.__module__}.{thing.__qualname__}\n   :no-index:\n```\n",
+    ]
+    return "\n".join(parts)
+
+
+def _title(name: str) -> str:
+    titles = (ganbench.load_protocol(protocol).titles for protocol in ganbench.catalogue()["protocols"])
+    return next((found[name] for found in titles if name in found), name)
+
+
+def _hard(name: str) -> Iterator[str]:
+    """The card."""
+    card = read_card(find_model(name))
+    said = {name: getattr(card, name) for name in card.__struct_fields__}
+    lines = [[name.capitalize(), escaped(text)] for name, text in said.items() if text]
+    if lines:
+        yield "## What is hard about it\n"
+        yield "After Table 2 of {cite:t}`goodfellow2014`.\n"
+        yield table(("", "Declared"), lines)
+
+
+def _shown(name: str) -> Iterator[str]:
+    """All pictures of its samples, with what their metadata say of them."""
+    there = False
+    for kind in _PICTURES:
+        for picture in _pictures(name, kind):
+            there = True
+            said = Image.open(picture).info
+            text = said.get("Description") or said.get("Title", "")
+            yield f"```{{figure}} {_relative(picture)}\n:alt: {_ALT[kind]} of {name}\n:class: pixels\n\n{escaped(text)}\n```\n"
+    if not there:
+        yield "No results of it are committed yet.\n"
+
+
+_ALT = {
+    "figure2": "Samples, and the nearest training example of the last of each row,",
+    "samples": "Samples",
+    "neighbors": "Samples beside their nearest training examples",
+}
+
+
+def _pictures(name: str, kind: str) -> list[Path]:
+    """Those of the model with any settings: `sheets/<protocol>/<data>/<spec>/<kind>.png` and figures."""
+    found = sorted((_RESULTS / _PICTURES[kind]).rglob("*.png"))
+    pattern = rf"{kind}-\w+-{name}(\[.*\])?" if kind == "figure2" else rf"{name}(\[.*\])?/{kind}"
+    return [path for path in found if re.fullmatch(rf".*/{pattern}\.png", path.as_posix())]
+
+
+def _relative(path: Path) -> str:
+    """From a page of the gallery."""
+    return Path(os.path.relpath(path, ROOT / "docs" / "generated" / "models")).as_posix()
+
+
+def _scores(name: str) -> str:
+    """What was measured, and for several trainings the band in which a new one ends."""
+    lines = []
+    for protocol in ganbench.stored_protocols(_RESULTS):
+        frame = ganbench.table(_RESULTS, protocol)
+        of_model = frame[frame.model.str.fullmatch(rf"{name}(\[.*\])?") & frame.value.notna()]
+        lines += [_score(row, protocol) for _, row in of_model.iterrows()]
+    if not lines:
+        return "None is committed yet.\n"
+    return table(("Protocol", "Data", "Model", "Metric", "Measured", "± is", "Published"), lines)
+
+
+def _score(row: pandas.Series, protocol: ganbench.Protocol) -> list[str]:
+    seeds = row.standard_error_across == "seeds"
+    error = row.prediction_error if seeds else row.standard_error
+    what = f"{row.prediction_level:.0%} range of a new training, from {row.seeds}" if seeds else ""
+    plan = protocol.plan_of(row.dataset)
+    published = "" if pandas.isna(row.published_mean) else f"{row.published_mean:g} ± {row.published_standard_error:g}"
+    return [
+        f"`{protocol.name}`",
+        escaped(plan.title if plan and plan.title else row.dataset),
+        f"`{row.model}`",
+        f"{escaped(row.metric)}: {escaped(row.quantity.replace('_', ' '))}, {row.unit}",
+        ganbench.with_error(row.value, error),
+        what or f"standard error across {row.standard_error_across}",
+        published or "-",
+    ]
+
+
+def _published_differences(name: str) -> Iterator[str]:
+    """In what the published values are known to have been made otherwise."""
+    for protocol in map(ganbench.load_protocol, ganbench.catalogue()["protocols"]):
+        for value in protocol.published:
+            if value.model == name:
+                listed = "\n".join(f"- {escaped(text)}" for text in value.differences)
+                head = f"The published {value.mean:g} on {value.dataset}"
+                error = "" if value.standard_error is None else f" ± {value.standard_error:g}"
+                yield f"**{head.replace(' on', error + ' on')}** ({escaped(value.source)}):\n\n{listed}\n"
+
+
+def _presets(name: str) -> Iterator[str]:
+    """Each preset: its opening comment as text, and the file."""
+    for preset, path in find_model(name).presets.items():
+        text = path.read_text(encoding="utf-8")
+        comment = re.match(r"(?:#.*\n)*", text)
+        said = re.sub(r"^# ?", "", comment.group(), flags=re.MULTILINE) if comment else ""
+        yield f"### Preset `{preset}`\n\n{said}\n"
+        yield f":::{{dropdown}} {path.name}\n```toml\n{text[len(comment.group()) if comment else 0:].strip()}\n```\n:::\n"
