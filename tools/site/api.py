@@ -22,11 +22,21 @@ def pages() -> dict[str, str]:
 def _page(module: str, title: str) -> str:
     head = f"{title}: ``{module}``"
     lines = [head, "=" * len(head), "", f".. automodule:: {module}", ""]
-    exports = importlib.import_module(module)
-    for name in exports.__all__:
-        if not name.startswith("__"):
-            lines += _entry(module, name, getattr(exports, name))
+    for name, thing in _exports(module).items():
+        lines += _entry(module, name, thing)
     return "\n".join(lines)
+
+
+def _exports(module: str) -> dict[str, object]:
+    """The public names of a module that no module above it has."""
+    here = importlib.import_module(module)
+    above = {id(thing) for other in _before(module) for thing in _exports(other).values()}
+    named = {name: getattr(here, name) for name in here.__all__ if not name.startswith("__")}
+    return {name: thing for name, thing in named.items() if id(thing) not in above}
+
+
+def _before(module: str) -> list[str]:
+    return list(MODULES)[: list(MODULES).index(module)]
 
 
 def _entry(module: str, name: str, thing: object) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Any
 
 __all__ = ["read_formulas", "setup", "typeset"]
 
-_MARKUP = re.compile(r"(``.*?``|`[^`]*`|<?https?://\S+)")
+_LITERAL = re.compile(r"(``.*?``|`[^`]*`|<?https?://\S+)")
+_STRAY = re.compile(r"\||(?<=\w)_(?!\w)|\*(?=\w)(?![^*]*\*)")  # bars, a_ and *a, which are substitutions, links, emphasis
 
 
 def read_formulas(path: Path) -> dict[str, str]:
@@ -60,9 +61,9 @@ def _begins_formula(lines: list[str], position: int, above: str) -> bool:
 
 
 def _without_stray_markup(line: str) -> str:
-    """Bars and asterisks outside of literals stand for themselves."""
-    parts = _MARKUP.split(line)
-    parts[::2] = [part.replace("|", "\\|") for part in parts[::2]]
+    """Characters of markup that is none, outside of literals, stand for themselves."""
+    parts = _LITERAL.split(line)
+    parts[::2] = [_STRAY.sub(r"\\\g<0>", part) for part in parts[::2]]
     return "".join(parts)
 
 
