@@ -46,6 +46,7 @@ html_static_path = ["static"]
 html_css_files = ["ganbench.css"]
 html_math_renderer = "mathml"
 html_show_sphinx = False
+html_show_copyright = False
 html_copy_source = False
 
 linkcheck_anchors = False

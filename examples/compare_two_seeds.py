@@ -1,24 +1,20 @@
-"""Two trainings that differ in their seed: how far apart are their scores, and could test examples explain it?
+"""Two trainings that differ in their seed: how far apart are their scores, and could test images explain it?
 
-The two are scored on the same test examples, so the difference is taken example by example.
+Both are scored on the same test images, so the difference is taken image by image.
 """
 
 import numpy as np
 
 import ganbench
 
-outcome = ganbench.run("digits", models=["dbn"], seeds=[0, 1])
+fold = ganbench.load_dataset("digits").splits[0]
+data = ganbench.Dataset.from_arrays(train=fold.train, valid=fold.valid, test=fold.test, name="digits-fold0")
+outcome = ganbench.run("digits", models=["adversarial[epochs=100]"], datasets=[data], seeds=[0, 1])
 
-differences = []
-for first in outcome.records:
-    if first.seed == 0:
-        (second,) = (r for r in outcome.records if r.fold == first.fold and r.seed == 1)
-        values = [record.score("parzen").values["mean_log_likelihood"].per_example for record in (first, second)]
-        differences.append(np.subtract(*values))
+scores = {record.seed: record.score("parzen").values["mean_log_likelihood"] for record in outcome.records}
+for seed, score in scores.items():
+    print(f"seed {seed}: {ganbench.with_error(score.value, score.standard_error)} nats, alone")
 
-for fold, of_examples in enumerate(differences):
-    error = of_examples.std(ddof=1) / len(of_examples) ** 0.5
-    print(f"fold {fold}: seed 0 minus seed 1 is {ganbench.with_error(of_examples.mean(), error)} nats")
-pooled = np.concatenate(differences)
-error = pooled.std(ddof=1) / len(pooled) ** 0.5
-print(f"all: {ganbench.with_error(pooled.mean(), error)} nats, {pooled.mean() / error:+.1f} standard errors across examples")
+difference = np.subtract(scores[0].per_example, scores[1].per_example)
+error = difference.std(ddof=1) / len(difference) ** 0.5
+print(f"seed 0 minus seed 1: {ganbench.with_error(difference.mean(), error)} nats across test images")

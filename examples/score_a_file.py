@@ -18,7 +18,8 @@ record = outcome.records[0]  # of the first fold
 
 for score in record.scores:
     value = score.values[score.headline]
-    number = f"{value.value:.4g}" if value.standard_error is None else ganbench.with_error(value.value, value.standard_error)
-    print(f"{score.metric}: {score.headline} {number} {value.unit}".rstrip())
+    print(
+        f"{score.metric}: {score.headline} {ganbench.with_error(value.value, value.standard_error or 0)} {value.unit}"
+    )
     for finding in score.findings:
         print(f"  {finding.severity}: {finding.text}")

@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["read_formulas", "setup", "typeset"]
 
 _LITERAL = re.compile(r"(``.*?``|`[^`]*`|<?https?://\S+)")
-_STRAY = re.compile(r"\||(?<=\w)_(?!\w)|\*(?=\w)(?![^*]*\*)")  # bars, a_ and *a, which are substitutions, links, emphasis
+_STRAY = re.compile(r"\||(?<=\w)_(?!\w)|\*(?=\w)(?![^*]*\*)")  # |a|, a_ and *a: substitution, link, emphasis
 
 
 def read_formulas(path: Path) -> dict[str, str]:
@@ -57,7 +57,8 @@ def _blocks(lines: list[str]) -> Iterator[tuple[list[str], bool]]:
 def _begins_formula(lines: list[str], position: int, above: str) -> bool:
     line = lines[position]
     alone = position > 0 and not lines[position - 1].strip()
-    return line.startswith("    ") and alone and bool(above) and not above.startswith((" ", "- ")) and not above.endswith("::")
+    in_text = bool(above) and not above.startswith((" ", "- ")) and not above.endswith("::")
+    return line.startswith("    ") and alone and in_text
 
 
 def _without_stray_markup(line: str) -> str:

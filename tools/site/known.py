@@ -8,9 +8,12 @@ import numpy as np
 
 import ganbench
 
-__all__ = ["ROWS", "measured"]
+__all__ = ["ROWS", "SIZES", "measured"]
 
-_SAMPLES, _TRAIN, _VALID, _TEST = 400, 400, 300, 300
+SIZES = {"samples": 400, "train": 400, "valid": 300, "test": 300}
+"""Of each set of samples, and of the data that they are held against."""
+
+_SAMPLES = SIZES["samples"]
 
 
 def measured(metrics: Sequence[str]) -> dict[str, list[str]]:
@@ -25,9 +28,10 @@ def _data() -> tuple[ganbench.Dataset, np.ndarray]:
     """Digits cut anew, and those that are in no part of the cut."""
     split = ganbench.load_dataset("digits").splits[0]
     images = np.concatenate([split.train, split.valid, split.test])
-    labels = np.concatenate([part for part in (split.train_labels, split.valid_labels, split.test_labels) if part is not None])
+    of_parts = (split.train_labels, split.valid_labels, split.test_labels)
+    labels = np.concatenate([part for part in of_parts if part is not None])
     order = np.random.default_rng(0).permutation(len(images))
-    train, valid, test, rest = np.split(order, np.cumsum([_TRAIN, _VALID, _TEST]))
+    train, valid, test, rest = np.split(order, np.cumsum([SIZES[part] for part in ("train", "valid", "test")]))
     data = ganbench.Dataset.from_arrays(
         train=images[train],
         valid=images[valid],

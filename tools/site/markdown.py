@@ -11,11 +11,7 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~^])")
 
 
 def escaped(text: str) -> str:
-    """Text in which nothing is markup.
-
-    >>> escaped("adversarial[precision=bfloat16]")
-    'adversarial\\\\[precision=bfloat16\\\\]'
-    """
+    """Text in which nothing is markup."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -25,6 +21,7 @@ def linked(text: str, address: str) -> str:
 
 
 def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """A table of cells that are Markdown already."""
+    """A table of cells that are Markdown already; a number is not parted from its error."""
     rows = [heads, ["---"] * len(heads), *lines]
+    rows = [[cell.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}") for cell in row] for row in rows]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"

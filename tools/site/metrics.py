@@ -1,14 +1,13 @@
-"""A page for each metric: formula and source from its docstring, its settings, and what it says where the truth is known."""
+"""A page for each metric: formula and source from its docstring, settings, what it says where the truth is known."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ganbench
 from ganbench.components import ComponentDescription
 from ganbench.registry.metrics import find_metric
-
-from tools.site.known import ROWS, measured
+from tools.site.known import ROWS, SIZES, measured
 from tools.site.markdown import escaped, table
 
 __all__ = ["pages"]
@@ -26,7 +25,7 @@ def pages() -> dict[str, str]:
     }
 
 
-def _index(described: dict[str, ComponentDescription], scores: dict[str, Sequence[str]]) -> str:
+def _index(described: dict[str, ComponentDescription], scores: Mapping[str, Sequence[str]]) -> str:
     listed = table(
         ("Metric", "What it says", "Better", "Is given besides samples"),
         [
@@ -34,9 +33,7 @@ def _index(described: dict[str, ComponentDescription], scores: dict[str, Sequenc
             for name, about in described.items()
         ],
     )
-    known = table(
-        ("Headline of", *ROWS), [[f"[{name}]({name}.md)", *row] for name, row in scores.items() if any(row)]
-    )
+    known = table(("Headline of", *ROWS), [[f"[{name}]({name}.md)", *row] for name, row in scores.items() if any(row)])
     toctree = "\n".join(described)
     return f"{_INTRODUCTION}\n{listed}\n{_KNOWN}\n{known}\n:::{{toctree}}\n:hidden:\n\n{toctree}\n:::\n"
 
@@ -44,22 +41,25 @@ def _index(described: dict[str, ComponentDescription], scores: dict[str, Sequenc
 _INTRODUCTION = """\
 # How each number is computed
 
-`ganbench list` shows the same list, with the metrics that other packages bring. A metric is given samples and data by their
-roles and returns named values with their errors, and findings that limit the trust in them.
+`ganbench list` shows the same list, with the metrics that other packages bring. A metric is given samples and data by
+their roles and returns named values with their errors, and findings that limit the trust in them.
 """
 
-_KNOWN = """\
+_KNOWN = f"""\
 ## How far to trust it
 
-No single number is a measure of quality. The table holds the headline of every metric for samples whose standing is known:
-unseen digits are as good as samples can be, the others have one defect each. A metric that cannot tell a column from the
-first does not see that defect; one that prefers it must not rank models alone. `ganbench` measured them when this page was
-made, on scikit-learn's 8x8 digits: 400 samples each, against 400 training, 300 validation and 300 test images.
+No single number is a measure of quality. The table holds the headline of every metric for samples whose standing is
+known: unseen digits are as good as samples can be, the others have one defect each. A metric that cannot tell a column
+from the first does not see that defect; one that prefers it must not rank models alone.
+
+`ganbench` measured them when this page was made, on scikit-learn's 8x8 digits: {SIZES["samples"]} samples of each kind,
+against {SIZES["train"]} training, {SIZES["valid"]} validation and {SIZES["test"]} test images.
 """
 
 
 def _page(name: str, about: ComponentDescription, scores: Sequence[str]) -> str:
-    factory = type(find_metric(name).metric)
+    metric = find_metric(name).metric
+    factory = type(metric)
     known = [[f"**{row}**" if row == ROWS[0] else row, score] for row, score in zip(ROWS, scores, strict=True)]
     standing = (
         "## Where the truth is known\n\n"
@@ -71,7 +71,7 @@ def _page(name: str, about: ComponentDescription, scores: Sequence[str]) -> str:
     return f"""\
 # {name}
 
-*Version {find_metric(name).metric.version}; {_BETTER[about.direction]}; needs {", ".join(about.needs)} besides samples.*
+*Version {metric.version}; {_BETTER[about.direction]}; needs {", ".join(about.needs)} besides samples.*
 
 ```{{eval-rst}}
 .. automodule:: {factory.__module__}

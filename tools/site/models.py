@@ -1,4 +1,4 @@
-"""The gallery: of every model that is installed its samples, its scores, its settings and their deviations from the paper."""
+"""The gallery: of every model that is installed its samples, scores, settings and deviations from the paper."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import ganbench
 import pandas
-from ganbench.registry.cards import read_card
-from ganbench.registry.models import find_model
 from PIL import Image
 
+import ganbench
+from ganbench.registry.cards import read_card
+from ganbench.registry.models import find_model
 from tools.site.markdown import escaped, table
 from tools.site.results import ROOT
 
@@ -41,13 +41,10 @@ def _gallery(names: list[str]) -> str:
 
 
 def _card(name: str) -> str:
-    picture = next(iter(_pictures(name, "samples")), None)
+    picture = next(iter([*_pictures(name, "figure2"), *_pictures(name, "samples")]), None)
     image = f":img-top: {_relative(picture)}\n:img-alt: Samples of {name}\n" if picture else ""
     summary = escaped(ganbench.describe_component(name).summary)
-    return (
-        f":::{{grid-item-card}} {_title(name)}\n:link: {name}\n:link-type: doc\n{image}\n"
-        f"{summary}.\n:::\n"
-    )
+    return f":::{{grid-item-card}} {_title(name)}\n:link: {name}\n:link-type: doc\n{image}\n{summary}.\n:::\n"
 
 
 def _page(name: str) -> str:
@@ -87,18 +84,13 @@ def _shown(name: str) -> Iterator[str]:
     for kind in _PICTURES:
         for picture in _pictures(name, kind):
             there = True
-            said = Image.open(picture).info
-            text = said.get("Description") or said.get("Title", "")
-            yield f"```{{figure}} {_relative(picture)}\n:alt: {_ALT[kind]} of {name}\n:class: pixels\n\n{escaped(text)}\n```\n"
+            with Image.open(picture) as image:
+                said = image.info
+            below = escaped(said.get("Description", ""))  # sheets have their title in the picture
+            alt = said.get("Description") or said.get("Title", "")
+            yield f"```{{figure}} {_relative(picture)}\n:alt: {' '.join(alt.split())}\n\n{below}\n```\n"
     if not there:
         yield "No results of it are committed yet.\n"
-
-
-_ALT = {
-    "figure2": "Samples, and the nearest training example of the last of each row,",
-    "samples": "Samples",
-    "neighbors": "Samples beside their nearest training examples",
-}
 
 
 def _pictures(name: str, kind: str) -> list[Path]:
@@ -157,7 +149,7 @@ def _presets(name: str) -> Iterator[str]:
     """Each preset: its opening comment as text, and the file."""
     for preset, path in find_model(name).presets.items():
         text = path.read_text(encoding="utf-8")
-        comment = re.match(r"(?:#.*\n)*", text)
-        said = re.sub(r"^# ?", "", comment.group(), flags=re.MULTILINE) if comment else ""
+        rest = re.sub(r"\A(?:#.*\n)*", "", text)
+        said = re.sub(r"^# ?", "", text.removesuffix(rest), flags=re.MULTILINE)
         yield f"### Preset `{preset}`\n\n{said}\n"
-        yield f":::{{dropdown}} {path.name}\n```toml\n{text[len(comment.group()) if comment else 0:].strip()}\n```\n:::\n"
+        yield f":::{{dropdown}} {path.name}\n```toml\n{rest.strip()}\n```\n:::\n"

@@ -14,8 +14,8 @@ _HEAD = """\
 # Published numbers
 
 Parzen log-likelihoods in nats, as their sources print them. `ganbench table` holds measured values against those of a
-protocol and gives each a verdict; `ganbench table --published` shows the others as rows of their own. Why a landmark is not a
-target: [methods](../methods.md).
+protocol and gives each a verdict; `ganbench table --published` shows the others as rows of their own. In what ours
+differ, and what that changes: [methods](../methods.md).
 """
 
 
