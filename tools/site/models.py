@@ -12,7 +12,7 @@ from PIL import Image
 
 import ganbench
 from ganbench.registry.cards import read_card
-from ganbench.registry.models import find_model
+from ganbench.registry.models import ModelSource, find_model
 from tools.site.markdown import escaped, table
 from tools.site.results import ROOT
 
@@ -48,8 +48,7 @@ def _card(name: str) -> str:
 
 
 def _page(name: str) -> str:
-    source = find_model(name)
-    thing = source.load()
+    thing = _source(name).load()
     parts = [f"# {_title(name)}\n", f"`{name}`, a class of `{thing.__module__}`.\n"]
     parts += _hard(name)
     parts += ["## Samples\n", *_shown(name)]
@@ -62,6 +61,13 @@ def _page(name: str) -> str:
     return "\n".join(parts)
 
 
+def _source(name: str) -> ModelSource:
+    found = find_model(name)
+    if not isinstance(found, ModelSource):
+        raise TypeError(f"{name} is no model of a package")
+    return found
+
+
 def _title(name: str) -> str:
     titles = (ganbench.load_protocol(protocol).titles for protocol in ganbench.catalogue()["protocols"])
     return next((found[name] for found in titles if name in found), name)
@@ -69,7 +75,7 @@ def _title(name: str) -> str:
 
 def _hard(name: str) -> Iterator[str]:
     """The card."""
-    card = read_card(find_model(name))
+    card = read_card(_source(name))
     said = {name: getattr(card, name) for name in card.__struct_fields__}
     lines = [[name.capitalize(), escaped(text)] for name, text in said.items() if text]
     if lines:
@@ -147,7 +153,7 @@ def _published_differences(name: str) -> Iterator[str]:
 
 def _presets(name: str) -> Iterator[str]:
     """Each preset: its opening comment as text, and the file."""
-    for preset, path in find_model(name).presets.items():
+    for preset, path in _source(name).presets.items():
         text = path.read_text(encoding="utf-8")
         rest = re.sub(r"\A(?:#.*\n)*", "", text)
         said = re.sub(r"^# ?", "", text.removesuffix(rest), flags=re.MULTILINE)
