@@ -17,7 +17,6 @@ extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "sphinxarg.ext",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinxcontrib.bibtex",

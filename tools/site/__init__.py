@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.site import api, metrics, models, published, results
+from tools.site import api, command_line, metrics, models, published, results
 
 __all__ = ["write_pages"]
 
@@ -16,7 +16,7 @@ def write_pages(docs: Path) -> None:
     """Write all of them into `generated/` below the folder of the documentation; what is unchanged stays untouched."""
     folder = docs / "generated"
     pages: dict[str, str] = {}
-    for room in (api, metrics, models, published, results):
+    for room in (api, command_line, metrics, models, published, results):
         pages |= room.pages()
     for old in folder.rglob("*.*"):
         if old.is_file() and old.relative_to(folder).as_posix() not in pages:

@@ -72,12 +72,21 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
+def _process(app: Any, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    lines[:] = typeset(lines, app.config.formulas)
+    if what == "property":
+        lines.insert(0, "")  # or napoleon takes what stands before a colon for its type
+
+
+def _without_signature(app: Any, what: str, name: str, thing: object, *signature: object) -> tuple[str, str] | None:
+    """A contract is not constructed."""
+    return ("", "") if what == "class" and getattr(thing, "_is_protocol", False) else None
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_config_value("formulas", {}, "env", [dict])
 
-    def process(app: Any, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-        lines[:] = typeset(lines, app.config.formulas)
-
-    app.connect("autodoc-process-docstring", process, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", _process, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", _without_signature)
     return {"parallel_read_safe": True}

@@ -19,7 +19,6 @@ from tools.site.results import ROOT
 __all__ = ["pages"]
 
 _RESULTS = ROOT / "results"
-_PICTURES = {"figure2": "figures", "samples": "sheets", "neighbors": "sheets"}
 
 
 def pages() -> dict[str, str]:
@@ -41,7 +40,7 @@ def _gallery(names: list[str]) -> str:
 
 
 def _card(name: str) -> str:
-    picture = next(iter([*_pictures(name, "figure2"), *_pictures(name, "samples")]), None)
+    picture = next(iter([*_pictures(name, "figures", "figure2-*"), *_pictures(name, "sheets", "samples")]), None)
     image = f":img-top: {_relative(picture)}\n:img-alt: Samples of {name}\n" if picture else ""
     summary = escaped(ganbench.describe_component(name).summary)
     return f":::{{grid-item-card}} {_title(name)}\n:link: {name}\n:link-type: doc\n{image}\n{summary}.\n:::\n"
@@ -85,25 +84,31 @@ def _hard(name: str) -> Iterator[str]:
 
 
 def _shown(name: str) -> Iterator[str]:
-    """All pictures of its samples, with what their metadata say of them."""
-    there = False
-    for kind in _PICTURES:
-        for picture in _pictures(name, kind):
-            there = True
-            with Image.open(picture) as image:
-                said = image.info
-            below = escaped(said.get("Description", ""))  # sheets have their title in the picture
-            alt = said.get("Description") or said.get("Title", "")
-            yield f"```{{figure}} {_relative(picture)}\n:alt: {' '.join(alt.split())}\n\n{below}\n```\n"
-    if not there:
+    """Pictures of its samples, with what their metadata say of them."""
+    figures, sheets = _pictures(name, "figures", "figure2-*"), _pictures(name, "sheets", "samples")
+    drawn = {(_said(path)["dataset"], _said(path)["protocol"]) for path in figures}
+    others = [path for path in sheets if (_said(path)["dataset"], _said(path)["protocol"]) not in drawn]
+    for picture in [*figures, *others, *_pictures(name, "sheets", "neighbors")]:
+        below = escaped(_said(picture).get("Description", ""))  # sheets have their title in the picture
+        alt = " ".join((_said(picture).get("Description") or _said(picture)["Title"]).split())
+        width = ":width: 26em\n" if picture in figures else ""
+        yield f"```{{figure}} {_relative(picture)}\n:alt: {alt}\n{width}\n{below}\n```\n"
+    if not figures and not sheets:
         yield "No results of it are committed yet.\n"
 
 
-def _pictures(name: str, kind: str) -> list[Path]:
-    """Those of the model with any settings: `sheets/<protocol>/<data>/<spec>/<kind>.png` and figures."""
-    found = sorted((_RESULTS / _PICTURES[kind]).rglob("*.png"))
-    pattern = rf"{kind}-\w+-{name}(\[.*\])?" if kind == "figure2" else rf"{name}(\[.*\])?/{kind}"
-    return [path for path in found if re.fullmatch(rf".*/{pattern}\.png", path.as_posix())]
+def _pictures(name: str, folder: str, pattern: str) -> list[Path]:
+    """Those of the model with any settings."""
+    return [
+        path
+        for path in sorted((_RESULTS / folder).rglob(f"{pattern}.png"))
+        if _said(path).get("model", "").partition("[")[0] == name
+    ]
+
+
+def _said(picture: Path) -> dict[str, str]:
+    with Image.open(picture) as image:
+        return {str(key): str(text) for key, text in image.info.items()}
 
 
 def _relative(path: Path) -> str:
@@ -120,7 +125,7 @@ def _scores(name: str) -> str:
         lines += [_score(row, protocol) for _, row in of_model.iterrows()]
     if not lines:
         return "None is committed yet.\n"
-    return table(("Protocol", "Data", "Model", "Metric", "Measured", "± is", "Published"), lines)
+    return table(("Data", "Settings", "Measured", "± is", "Published"), lines)
 
 
 def _score(row: pandas.Series, protocol: ganbench.Protocol) -> list[str]:
@@ -128,15 +133,14 @@ def _score(row: pandas.Series, protocol: ganbench.Protocol) -> list[str]:
     error = row.prediction_error if seeds else row.standard_error
     what = f"{row.prediction_level:.0%} range of a new training, from {row.seeds}" if seeds else ""
     plan = protocol.plan_of(row.dataset)
-    published = "" if pandas.isna(row.published_mean) else f"{row.published_mean:g} ± {row.published_standard_error:g}"
+    settings = row.model.partition("[")[2].removesuffix("]")
+    number = f"{ganbench.with_error(row.value, error)} {row.unit}"
     return [
-        f"`{protocol.name}`",
         escaped(plan.title if plan and plan.title else row.dataset),
-        f"`{row.model}`",
-        f"{escaped(row.metric)}: {escaped(row.quantity.replace('_', ' '))}, {row.unit}",
-        ganbench.with_error(row.value, error),
+        f"`{settings}`" if settings else "the preset's",
+        f"{escaped(row.quantity.replace('_', ' '))} {number}",
         what or f"standard error across {row.standard_error_across}",
-        published or "-",
+        "-" if pandas.isna(row.published_mean) else f"{row.published_mean:g} ± {row.published_standard_error:g}",
     ]
 
 

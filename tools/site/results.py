@@ -24,7 +24,7 @@ def pages() -> dict[str, str]:
 def _table(protocol: ganbench.Protocol) -> str:
     """The title as a caption, the table, and its notes, which are long, behind a fold."""
     text = ganbench.render_table(ganbench.table(_RESULTS, protocol), protocol, "markdown")
-    title, table, notes = text.strip().split("\n\n")
+    title, table, notes = text.strip().replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}").split("\n\n")
     return f"**{title}**\n\n{table}\n\n:::{{dropdown}} What the numbers are\n{notes}\n:::\n"
 
 
