@@ -4,7 +4,11 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-sys.path.insert(0, str(DOCS.parent))
+sys.path.append(str(DOCS.parent / "tests"))  # not the checkout itself, which would hide the package that is installed
+
+from checkout import make_importable  # noqa: E402
+
+make_importable("tools")
 
 import ganbench  # noqa: E402
 from tools.site import write_pages  # noqa: E402

@@ -15,11 +15,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from checkout import make_importable
 
 import ganbench
 from ganbench.cli import _build_parser, main
-from tools.site.docstrings import read_formulas, typeset
-from tools.site.snippets import Snippet, commands, snippets
+
+make_importable("tools")
+
+from tools.site import api  # noqa: E402
+from tools.site.docstrings import read_formulas, typeset  # noqa: E402
+from tools.site.links import broken  # noqa: E402
+from tools.site.snippets import Snippet, commands, snippets  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -151,8 +157,14 @@ class TestFormulas:
 
 
 def test_the_public_names_are_documented_once():
-    from tools.site import api
-
     entries = [line.split()[-1] for page in api.pages().values() for line in page.splitlines() if ".. auto" in line]
     assert len(set(entries)) == len(entries)
     assert {f"ganbench.{public}" for public in ganbench.__all__ if public != "__version__"} <= set(entries)
+
+
+def test_broken_links_are_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<p id="here"><a href="b.html#there"><a href="#here"><a href="#no"><img src="c.png">'
+    )
+    (tmp_path / "b.html").write_text('<a href="../a.html"><a href="https://example.org/x"><a href="a.html#here">')
+    assert sorted(broken(tmp_path)) == ["a.html: #no", "a.html: b.html#there", "a.html: c.png", "b.html: ../a.html"]

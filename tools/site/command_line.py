@@ -27,8 +27,9 @@ Progress goes to stderr, results to stdout. Exit codes: 0 done, 1 some cells fai
 
 def _section(name: str, parser: argparse.ArgumentParser) -> str:
     usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
-    described = (parser.description or "").replace("'", "`")
-    return f"## ganbench {name}\n\n{described}\n\n```text\n{usage}\n```\n\n" + "\n".join(_arguments(parser))
+    described = _literal_options((parser.description or "").replace("'", "`"))
+    block = f"```{{code-block}} text\n:class: usage\n\n{usage}\n```\n"
+    return f"## ganbench {name}\n\n{described}\n\n{block}\n" + "\n".join(_arguments(parser))
 
 
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -41,4 +42,4 @@ def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 def _literal_options(text: str) -> str:
     """Options that a help text names are code: two hyphens are not to become a dash."""
-    return re.sub(r"(?<![\w`])--[\w-]+(?:=[\w.,-]*\w)?|\bGANBENCH_\w+|(?<!\w)\.\w+ file", r"`\g<0>`", text)
+    return re.sub(r"(?<![\w`])--[\w-]+(?:=[\w.,-]*\w)?|\bGANBENCH_\w+|(?<!\w)\.\w+(?= file)", r"`\g<0>`", text)
