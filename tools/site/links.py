@@ -1,7 +1,4 @@
-"""Whether every link and picture of a built site that points into the site leads somewhere.
-
-python -m tools.site.links docs/_build/html
-"""
+"""Whether links and pictures of a built site that point into it lead somewhere: `python -m tools.site.links FOLDER`."""
 
 from __future__ import annotations
 

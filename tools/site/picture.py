@@ -1,7 +1,4 @@
-"""The picture of Table 1 that the README shows, from the committed records.
-
-python -m tools.site.picture > docs/pictures/table1.svg
-"""
+"""The picture of Table 1 that the README shows: `python -m tools.site.picture > docs/pictures/table1.svg`."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from tools.site.results import ROOT
 __all__ = ["table1_picture"]
 
 _WIDTH, _HEAD, _LINE = 900, 76, 34
-_COLUMNS = (16, 282, 382, 472, 600, 880)  # left edges of the columns; the last is the right edge of the axis
+_COLUMNS = (16, 290, 390, 480, 606, 880)  # left edges of the columns; the last is the right edge of the axis
 _STYLE = """\
 text { font: 14px system-ui, sans-serif; fill: #1f2328; }
 .head { font-weight: 600; } .quiet { fill: #59636e; font-size: 12px; }
@@ -41,10 +38,10 @@ def table1_picture() -> str:
     """An SVG: a line for each model on MNIST, in numbers and on an axis."""
     rows = _rows()
     height = _HEAD + _LINE * len(rows) + 34
+    size = f'width="{_WIDTH}" height="{height}" viewBox="0 0 {_WIDTH} {height}"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
-            f'viewBox="0 0 {_WIDTH} {height}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
             f"<title>{escape(' '.join(_described(rows)))}</title>",
             f"<style>\n{_STYLE}</style>",
             *_drawn(rows, height),
@@ -92,7 +89,8 @@ def _drawn(rows: Sequence[_Row], height: int) -> Iterator[str]:
     low, high = 50 * (min(values) // 50), 50 * (max(values) // 50 + 1)
     heads = ("MNIST, nats", "measured", "published", "verdict", "measured", "published")
     yield from (_text(x, 28, head, "head") for x, head in zip((*_COLUMNS[:4], 626, 746), heads, strict=True))
-    yield '<circle class="ours" cx="612" cy="23" r="5"/><circle class="theirs" cx="732" cy="23" r="5" stroke-width="2"/>'
+    yield '<circle class="ours" cx="612" cy="23" r="5"/>'
+    yield '<circle class="theirs" cx="732" cy="23" r="5" stroke-width="2"/>'
     yield _text(16, 50, "Gaussian Parzen windows on 10,000 samples; ± standard error across test images", "quiet")
     for tick in range(int(low), int(high) + 1, 50):
         x = _at(tick, low, high)
