@@ -27,7 +27,7 @@ extensions = [
     "tools.site.docstrings",
     "tools.site.mathml",
 ]
-exclude_patterns = ["_build", "generated/table1-*.md"]
+exclude_patterns = ["_build", "generated/table1-*.md", "package.md"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 show_warning_types = True
 default_role = "py:obj"
