@@ -38,6 +38,7 @@ bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
 formulas = read_formulas(DOCS / "formulas.toml")
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_use_ivar = True

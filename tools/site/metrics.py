@@ -29,13 +29,19 @@ def _index(described: dict[str, ComponentDescription], scores: Mapping[str, Sequ
     listed = table(
         ("Metric", "What it says", "Better", "Is given besides samples"),
         [
-            [f"[{name}]({name}.md)", f"{escaped(about.summary)}.", about.direction, escaped(", ".join(about.needs))]
+            [_link(name), f"{escaped(about.summary)}.", about.direction, escaped(", ".join(about.needs))]
             for name, about in described.items()
         ],
     )
-    known = table(("Headline of", *ROWS), [[f"[{name}]({name}.md)", *row] for name, row in scores.items() if any(row)])
+    known = table(("Headline of", *ROWS), [[_link(name), *row] for name, row in scores.items() if any(row)])
     toctree = "\n".join(described)
     return f"{_INTRODUCTION}\n{listed}\n{_KNOWN}\n{known}\n:::{{toctree}}\n:hidden:\n\n{toctree}\n:::\n"
+
+
+def _link(name: str) -> str:
+    """A link whose text may be broken behind every word."""
+    text = name.replace("_", "_\N{ZERO WIDTH SPACE}")
+    return f"[{text}]({name}.md)"
 
 
 _INTRODUCTION = """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 from ganbench import load_protocol
 from ganbench.protocols import Published, protocol_names, published_elsewhere
@@ -31,9 +31,14 @@ def pages() -> dict[str, str]:
     return {"published.md": "\n".join(parts)}
 
 
-def _table(published: Iterable[Published], titles: dict[str, str]) -> str:
-    heads = ("Model", "Data", "Nats", "Samples", "Source", "What is known of it")
-    return table(heads, [_line(value, titles) for value in published])
+def _table(published: Sequence[Published], titles: dict[str, str]) -> str:
+    lines = [_line(value, titles) for value in published]
+    said: dict[str, list[str]] = {}
+    for value, line in zip(published, lines, strict=True):
+        for remark in _remarks(value):
+            said.setdefault(remark, []).append(f"{line[0]} on {line[1]}")
+    known = "\n".join(f"- {escaped(remark)}: {', '.join(names)}." for remark, names in said.items())
+    return f"{table(('Model', 'Data', 'Nats', 'Samples', 'Source'), lines)}\nWhat is known of them:\n\n{known}\n"
 
 
 def _line(value: Published, titles: dict[str, str]) -> list[str]:
@@ -44,11 +49,10 @@ def _line(value: Published, titles: dict[str, str]) -> list[str]:
         f"{value.mean:g}" if error is None else f"{value.mean:g} ± {error:g}",
         f"{value.n_samples:,}" if value.n_samples else "not known",
         linked(value.source, value.address),
-        escaped("; ".join(_remarks(value))),
     ]
 
 
-def _remarks(value: Published) -> Iterable[str]:
+def _remarks(value: Published) -> Iterator[str]:
     if value.recalled:
         yield "from memory, not read in the source"
     if not value.comparable:
