@@ -106,9 +106,9 @@ def _dataset(
         "identity": identity,
         "title": titles.dataset(identity),
         "table": _table(rows, titles),
-        "compared": comparison.compared(models, source.protocol, references),
+        "compared": comparison.compared(models, source.protocol, references, titles),
         "cost": comparison.cost(
-            [row for row in same if not row.reference], by_row, [row for row in same if row.reference]
+            [row for row in same if not row.reference], by_row, [row for row in same if row.reference], titles
         ),
         "cards": list(_cards(by_row, own_every, source, titles)),
     }

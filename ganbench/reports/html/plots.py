@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from ganbench.reports.formats import with_error
@@ -90,7 +91,7 @@ class Plot:
     log_x: bool = False
     rows: Sequence[str] = field(default=())
 
-    @property
+    @cached_property
     def is_log(self) -> bool:
         """Whether the horizontal axis is logarithmic after all."""
         return self.log_x and all(point.x > 0 for series in self.series for point in series.points)
@@ -110,11 +111,19 @@ class Plot:
         """Of the view box."""
         return _TOP + _BOTTOM + _ROW * len(self.rows) if self.rows else _HEIGHT
 
-    @property
+    @cached_property
     def frame(self) -> tuple[float, float, float, float]:
         """Left, right, top and bottom of the axes."""
         left = min(190.0, 12 + 6.4 * max(map(len, self.rows))) if self.rows else _LEFT
         return left, _WIDTH - _RIGHT, _TOP, self.height - _BOTTOM
+
+    @cached_property
+    def _x_range(self) -> tuple[float, float]:
+        return self._range(True)
+
+    @cached_property
+    def _y_range(self) -> tuple[float, float]:
+        return self._range(False)
 
     def _range(self, along_x: bool) -> tuple[float, float]:
         points = [point for series in self.series for point in series.points]
@@ -130,7 +139,7 @@ class Plot:
 
     def x(self, value: float) -> float:
         """Pixel of a value on the horizontal axis."""
-        low, high = self._range(True)
+        low, high = self._x_range
         left, right = self.frame[:2]
         place = math.log10(value) if self.is_log else value
         return round(left + (place - low) / (high - low) * (right - left), 1)
@@ -140,21 +149,21 @@ class Plot:
         top, bottom = self.frame[2:]
         if self.rows:
             return round(top + _ROW * (value + 0.5), 1)
-        low, high = self._range(False)
+        low, high = self._y_range
         return round(bottom - (value - low) / (high - low) * (bottom - top), 1)
 
     def x_ticks(self) -> Iterator[tuple[float, str]]:
         """Places and labels."""
-        low, high = self._range(True)
-        for value in _steps(low, high):
-            yield self.x(10**value if self.is_log else value), short(10**value if self.is_log else value)
+        low, high = self._x_range
+        for value in _powers(low, high) if self.is_log else _steps(low, high):
+            yield self.x(value), short(value)
 
     def y_ticks(self) -> Iterator[tuple[float, str]]:
         """Places and labels."""
         if self.rows:
             yield from ((self.y(number), label) for number, label in enumerate(self.rows))
         else:
-            yield from ((self.y(value), short(value)) for value in _steps(*self._range(False)))
+            yield from ((self.y(value), short(value)) for value in _steps(*self._y_range))
 
     def lines(self) -> Iterator[tuple[int, Series, str, list[tuple[float, float, float, float, str]]]]:
         """Of each series the number of its colour, itself, its path, and its points with the ends of their bars."""
@@ -190,3 +199,13 @@ def _steps(low: float, high: float) -> list[float]:
     step = next(step * power for step in (1, 2, 5, 10) if step * power >= rough)
     first = math.ceil(low / step)
     return [number * step for number in range(first, math.floor(high / step) + 1)]
+
+
+def _powers(low: float, high: float) -> list[float]:
+    """Round numbers between two powers of ten: each 1, 2 and 5, or fewer where there are many."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        values = [d * 10.0**n for n in decades for d in digits if low <= math.log10(d * 10.0**n) <= high]
+        if len(values) <= _TICKS + 2:
+            break
+    return values if len(values) > 1 else [10**place for place in _steps(low, high)]
