@@ -231,6 +231,8 @@ def test_an_edited_table_is_named_and_one_of_fewer_records_is_not(folder, verify
 def test_the_command_ends_with_3_where_something_disagrees(folder, toy_images, capsys):
     assert main(["verify", str(folder), "--datasets", toy_images]) == 0
     assert capsys.readouterr().out.endswith("9 agree, 0 disagree, 0 are not verified.\n")
+    assert main(["verify", str(folder), "--datasets", toy_images, "--protocol", str(folder.parent / "toy.toml")]) == 0
+    assert capsys.readouterr().out.endswith("9 agree, 0 disagree, 0 are not verified.\n")
     edit(records(folder)[0], lambda r: r["samples"].update(n=21))
     assert main(["verify", str(folder), "--datasets", toy_images]) == 3
     out = capsys.readouterr().out
