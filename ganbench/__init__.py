@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         GenerativeModel,
         LogDensity,
         MarkovChain,
+        Reference,
     )
     from ganbench.protocols import Protocol, load_protocol
     from ganbench.records.record import Record
@@ -67,6 +68,7 @@ _HOME = {
     "Progress": "experiment.progress",
     "Protocol": "protocols",
     "Record": "records.record",
+    "Reference": "model",
     "Run": "experiment.run",
     "Split": "datasets",
     "UserError": "errors",
@@ -114,6 +116,7 @@ __all__ = [
     "Progress",
     "Protocol",
     "Record",
+    "Reference",
     "Run",
     "Split",
     "UserError",

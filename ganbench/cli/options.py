@@ -15,6 +15,7 @@ __all__ = [
     "add_data_folder",
     "add_device",
     "add_fresh",
+    "add_ladder",
     "add_metrics",
     "add_protocol",
     "add_quiet",
@@ -93,6 +94,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:
     """--metrics."""
     parser.add_argument("--metrics", nargs="+", default=[], metavar="SPEC", help=help)
+
+
+def add_ladder(parser: argparse.ArgumentParser, help: str = "") -> None:
+    """--ladder."""
+    parser.add_argument(
+        "--ladder", action="store_true",
+        help=help or "also rows of known standing, which say how far a ruler can be trusted: noise, one class, the "
+        "mean image, Gaussian fits, training images, real images with planted copies, centroids, leaked test images",
+    )  # fmt: skip
 
 
 def add_sample_form(parser: argparse.ArgumentParser) -> None:

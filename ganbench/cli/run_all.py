@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_sample_form(parser)
     options.add_metrics(parser)
+    options.add_ladder(parser)
     options.add_seeds(parser)
     parser.add_argument(
         "--jobs", type=options.positive_integer, metavar="N",
@@ -48,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
         models=arguments.models,
         datasets=arguments.datasets,
         metrics=arguments.metrics,
+        ladder=arguments.ladder,
         scale=arguments.scale,
         layout=arguments.layout,
         seeds=arguments.seeds,

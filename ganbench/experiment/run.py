@@ -81,6 +81,7 @@ def run(
     models: Model | Sequence[Model] = (),
     datasets: Data | Sequence[Data] = (),
     metrics: Ruler | Sequence[Ruler] = (),
+    ladder: bool = False,
     seeds: int | Iterable[int] = 1,
     results: str | Path | None = "ganbench-results",
     device: str = "auto",
@@ -102,6 +103,7 @@ def run(
             protocol's own by default.
         datasets: Names, paths, data sets or arrays of examples; the protocol's own by default.
         metrics: Specs, metric classes or metrics, besides the protocol's.
+        ladder: Also the protocol's rows of known standing, from noise to the test images themselves.
         seeds: How many base seeds, from 0; or which.
         results: The results folder, in which whatever is stored is used; None keeps nothing.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
@@ -131,6 +133,7 @@ def run(
         seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
         data_root=None if data_root is None else str(data_root),
         download=download,
+        ladder=ladder,
     )
     until = None if time_limit is None else time.monotonic() + time_limit
     conditions = Conditions(device, fresh, cell_time_limit, until)
@@ -147,6 +150,7 @@ def evaluate(
     *,
     protocol: str | Path | Protocol | None = None,
     metrics: Ruler | Sequence[Ruler] = (),
+    ladder: bool = False,
     seeds: int | Iterable[int] = 1,
     results: str | Path | None = None,
     device: str = "auto",
@@ -164,6 +168,7 @@ def evaluate(
         dataset: A name, a path, a `Dataset`, or an array of examples (which is cut by `Dataset.from_arrays`).
         protocol: The first that has the data set by default.
         metrics: See `run`, as the other arguments.
+        ladder: Also the protocol's rows of known standing.
         seeds: How many, or which.
         results: The results folder; nothing is kept by default.
         device: The device.
@@ -184,6 +189,7 @@ def evaluate(
         models=[samples],
         datasets=[dataset],
         metrics=metrics,
+        ladder=ladder,
         seeds=seeds,
         results=results,
         device=device,

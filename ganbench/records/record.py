@@ -16,6 +16,7 @@ from ganbench.records.history import upgrade
 from ganbench.schema import convert, to_json
 
 __all__ = [
+    "EXACT",
     "ChainsRef",
     "DataRef",
     "ModelRef",
@@ -32,6 +33,9 @@ __all__ = [
 #   1: log-likelihood and neighbour distances as mappings of their own.
 #   2: scores by metric, typed, each with the key of what it depends on; keys of the steps; what the model depends on.
 SCHEMA_VERSION = 2
+
+EXACT = "exact_log_likelihood"
+"""The name of the score that comes from the model's own density, and not from its samples."""
 
 Sha256 = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
 
@@ -76,6 +80,7 @@ class ModelRef(_Struct, frozen=True):
         preset: Name of the preset; empty where there is none.
         mark: What tells it apart from others of the same spec; empty for installed models.
         depends_on: Hashes of the sources and files that its training depends on, by name.
+        reference: What the row shows, where it is no model but a `ganbench.Reference`.
     """
 
     name: str
@@ -84,6 +89,7 @@ class ModelRef(_Struct, frozen=True):
     preset: str = ""
     mark: str = ""
     depends_on: dict[str, str] = {}
+    reference: str = ""
 
     @property
     def identity(self) -> str:
