@@ -234,8 +234,16 @@ class Plan:
 
     def stored(self, store: Store) -> dict[Place, Record]:
         """The stored records that answer a cell."""
-        found = ((cell, store.find_record(cell.protocol.name, cell.place)) for cell in self.cells)
+        found = ((cell, _readable(store, cell)) for cell in self.cells)
         return {cell.place: record for cell, record in found if record is not None and cell.is_answered_by(record)}
+
+
+def _readable(store: Store, cell: Cell) -> Record | None:
+    """The stored record of a cell; one that cannot be read answers nothing, and its cell says so when it is run."""
+    try:
+        return store.find_record(cell.protocol.name, cell.place)
+    except StoreError:
+        return None
 
 
 def make_plan(request: Request) -> Plan:
