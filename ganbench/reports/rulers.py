@@ -10,6 +10,7 @@ import numpy as np
 
 from ganbench.errors import UserError
 from ganbench.metrics.rank_agreement import kendall_agreement
+from ganbench.records.record import EXACT
 from ganbench.registry.metrics import find_metric
 from ganbench.reports.pairing import Candidate
 
@@ -81,6 +82,8 @@ def _rulers(candidates: Sequence[Candidate], dataset: str) -> dict[str, dict[str
 
 def metric_direction(metric: str) -> str:
     """What is better in an installed metric: "higher", "lower" or "neither"; of another one nobody knows: "neither"."""
+    if metric == EXACT:
+        return "higher"
     try:
         return find_metric(metric).metric.direction
     except UserError:
