@@ -129,7 +129,7 @@ def test_exchanged_samples_are_named(folder, verify):
     first.write_bytes(second.read_bytes())
     others, _ = verify()
     assert [status for part, status, _ in others if part == "samples"] == ["disagrees"]
-    assert "holds the samples of another key" in others[0][2]
+    assert "it holds what belongs to another key: files have changed places" in others[0][2]
 
 
 def test_a_record_in_the_place_of_another_is_named(folder, verify):
