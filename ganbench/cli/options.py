@@ -23,6 +23,7 @@ __all__ = [
     "add_sample_form",
     "add_seeds",
     "add_time_limits",
+    "count",
     "positive_integer",
     "seconds",
 ]
@@ -32,12 +33,21 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 def positive_integer(text: str) -> int:
     """An integer of at least 1."""
+    return _integer(text, 1)
+
+
+def count(text: str) -> int:
+    """An integer of at least 0."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from error
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {value}")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {value}")
     return value
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ganbench.errors import UserError
+from ganbench.errors import StoreError, UserError, text_of
 from ganbench.evaluation import Evaluation
 from ganbench.experiment.calling import calling
 from ganbench.experiment.conditions import Conditions
@@ -26,6 +26,8 @@ from ganbench.registry.user_files import user_error_place
 
 __all__ = ["failed_record", "run_cell"]
 
+_LONGEST_TEXT = 10_000  # characters of a reason or a traceback
+
 
 @dataclass
 class _Outcome:
@@ -40,12 +42,18 @@ class _Outcome:
 
 
 def run_cell(cell: Cell, store: Store, conditions: Conditions, progress: Progress) -> Record:
-    """Train, sample and score what is not stored; a failure becomes a record with its reason."""
+    """Train, sample and score what is not stored; a failure becomes a record with its reason.
+
+    Raises:
+        StoreError: A stored file cannot be read or written, which is no fault of the cell's.
+    """
     started, outcome, problem = _now(), _Outcome(), ("", "")
     try:
         _measure(cell, store, conditions, progress, outcome)
+    except StoreError:
+        raise
     except UserError as error:
-        problem = str(error) or type(error).__name__, ""
+        problem = text_of(error) or type(error).__name__, ""
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a failure of any kind is a row, with its traceback
         problem = _reason(error), traceback.format_exc()
     return _record(cell, conditions.device, started, outcome, problem)
@@ -57,7 +65,7 @@ def failed_record(cell: Cell, device: str, reason: str, traceback: str = "") -> 
 
 
 def _record(cell: Cell, device: str, started: str, outcome: _Outcome, problem: tuple[str, str]) -> Record:
-    reason, traceback_ = problem
+    reason, traceback_ = (_cut(text) for text in problem)
     return Record(
         protocol=cell.protocol.name,
         dataset=cell.data,
@@ -75,18 +83,27 @@ def _record(cell: Cell, device: str, started: str, outcome: _Outcome, problem: t
     )
 
 
+def _cut(text: str) -> str:
+    """A text of which a record holds no more than the beginning and the end, and no half characters."""
+    text = text.encode(errors="replace").decode()
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    half = _LONGEST_TEXT // 2
+    return f"{text[:half]} [... {len(text) - 2 * half} characters ...] {text[-half:]}"
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _reason(error: BaseException) -> str:
     place = user_error_place(error)
-    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+    return f"{type(error).__name__}: {text_of(error)}" + (f" ({place})" if place else "")
 
 
 def _measure(cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome) -> None:
     stored = store.find_record(cell.protocol.name, cell.place)
-    drawn, key, model = _samples(cell, store, conditions, progress, outcome)
+    drawn, key, model = _samples(cell, store, conditions, progress, outcome, stored)
     outcome.samples = drawn.reference(key)
     if stored is not None and stored.samples is not None and stored.training is not None:
         outcome.training = outcome.training or stored.training
@@ -119,8 +136,18 @@ def _score(cell: Cell, metric: MetricSource, evaluation: Evaluation, progress: P
     return score
 
 
+def _check_same(stored: Record | None, samples: SamplesRef, store: Store) -> None:
+    """Refuse samples of the stored record's key that are not those that it was made of."""
+    known = stored.samples if stored is not None else None
+    if known is not None and known.key == samples.key and known.sha256 != samples.sha256:
+        raise StoreError(
+            f"{store.samples_path(samples.key)} holds other numbers than the record was made of. Run with --fresh to "
+            "make both again."
+        )
+
+
 def _samples(
-    cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome
+    cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome, stored: Record | None
 ) -> tuple[Drawn, str, Any]:
     """The samples of a cell, from the store, from their file or from a model; the key of their file; and the model."""
     if isinstance(cell.model, SampleFile | SampleArray):
@@ -128,7 +155,9 @@ def _samples(
     found = store.read_samples(cell.samples_key)
     if found is not None:
         samples, outcome.training = found
-        return Drawn(samples, store.read_chains(cell.samples_key)), cell.samples_key, None
+        drawn = Drawn(samples, store.read_chains(cell.samples_key))
+        _check_same(stored, drawn.reference(cell.samples_key), store)
+        return drawn, cell.samples_key, None
     trained = train_model(cell, store, conditions, progress)
     outcome.training, outcome.train_seconds = trained.training, trained.training.seconds
     key = cell.samples_key_after(trained.training.epochs) if trained.training.stopped else cell.samples_key

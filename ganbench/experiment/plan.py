@@ -31,7 +31,7 @@ from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.variant import Variant
 from ganbench.runtime.seeding import derive_seed
 
-__all__ = ["Cell", "Plan", "Request", "make_plan"]
+__all__ = ["Cell", "Plan", "Request", "data_ref", "make_plan"]
 
 _CHAIN_SAMPLING = 1  # raised when `ganbench.experiment.chains` draws other samples by the same rule
 
@@ -234,8 +234,16 @@ class Plan:
 
     def stored(self, store: Store) -> dict[Place, Record]:
         """The stored records that answer a cell."""
-        found = ((cell, store.find_record(cell.protocol.name, cell.place)) for cell in self.cells)
+        found = ((cell, _readable(store, cell)) for cell in self.cells)
         return {cell.place: record for cell, record in found if record is not None and cell.is_answered_by(record)}
+
+
+def _readable(store: Store, cell: Cell) -> Record | None:
+    """The stored record of a cell; one that cannot be read answers nothing, and its cell says so when it is run."""
+    try:
+        return store.find_record(cell.protocol.name, cell.place)
+    except StoreError:
+        return None
 
 
 def make_plan(request: Request) -> Plan:
@@ -262,7 +270,7 @@ def make_plan(request: Request) -> Plan:
 
 def _cells_on(request: Request, plan: DatasetPlan, dataset: Dataset, spec: Any) -> Iterator[Cell]:
     """The cells of one data set."""
-    data = _data_ref(dataset)
+    data = data_ref(dataset)
     origin = Origin(spec, request.data_root, (*request.protocol.metrics_on(plan), *request.metrics))
     metrics = find_metrics(origin.metrics)
     for metric in metrics:
@@ -297,11 +305,12 @@ def _datasets(request: Request) -> list[tuple[DatasetPlan, Dataset | Unavailable
         if isinstance(dataset, UnavailableDataset):
             found.setdefault(dataset.name, (plan, dataset, spec))
         else:
-            found.setdefault(_data_ref(dataset).identity, (plan, apply_duplicate_rule(dataset, plan.duplicates), spec))
+            found.setdefault(data_ref(dataset).identity, (plan, apply_duplicate_rule(dataset, plan.duplicates), spec))
     return list(found.values())
 
 
-def _data_ref(dataset: Dataset) -> DataRef:
+def data_ref(dataset: Dataset) -> DataRef:
+    """What a record says of a data set."""
     found = Finding("duplicates", dataset.duplicates, "note", "data")
     mark = dataset.checksum[:8] if dataset.is_own else ""
     return DataRef(dataset.name, dataset.checksum, mark, (found,) if dataset.duplicates else ())
@@ -348,7 +357,7 @@ def _cell_again(
     split = split_for(needs, _split_named(dataset, fold))
     metrics = find_metrics(origin.metrics)
     cell = Cell(protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin, source)
-    same = _data_ref(dataset) == data and cell.samples_key == samples_key
+    same = data_ref(dataset) == data and cell.samples_key == samples_key
     if not same or tuple(metric.key for metric in metrics) != metric_keys:
         raise StoreError("The data or a metric changed while the run went on. Run the same command again.")
     return cell

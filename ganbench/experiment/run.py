@@ -22,6 +22,7 @@ from ganbench.experiment.executors import Executor, Processes, Serial, units_of
 from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
 from ganbench.experiment.sampling import given_samples
+from ganbench.files import has_file
 from ganbench.protocols import Protocol, load_protocol, protocol_names
 from ganbench.records.record import Place, Record
 from ganbench.records.store import Store
@@ -107,8 +108,9 @@ def run(
         seeds: How many base seeds, from 0; or which.
         results: The results folder, in which whatever is stored is used; None keeps nothing.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        jobs: Cells at a time, each in a process of its own; the protocol's choice by default. Models, data and metrics
-            that are in memory run in this process.
+        jobs: Cells at a time, each in a process of its own; the protocol's choice by default. With 0 they run in this
+            process, one after the other, where a debugger finds them and a model that crashes ends the run. Models,
+            data and metrics that are in memory run so in any case, and so do samples.
         fresh: Compute everything again, whatever is stored.
         data_root: Where data sets lie; GANBENCH_DATA or the user's cache by default.
         download: Fetch data that are missing and can be fetched.
@@ -193,7 +195,6 @@ def evaluate(
         seeds=seeds,
         results=results,
         device=device,
-        jobs=1,
         fresh=fresh,
         data_root=data_root,
         download=download,
@@ -237,26 +238,28 @@ def _compute(
 ) -> dict[Place, Record]:
     """Run cells, after a look at whether they can be run at all."""
     units = units_of(pending)
-    if _jobs(request, conditions.device, jobs, len(units)) > 1:
+    asked, jobs = jobs, _jobs(request, conditions.device, jobs, units)
+    if jobs:
         Processes.prepare()
     conditions = replace(conditions, device=resolve_device(conditions.device))
-    new = [cell for cell in pending if conditions.fresh or not store.samples_path(cell.samples_key).exists()]
+    new = [cell for cell in pending if conditions.fresh or not has_file(store.samples_path(cell.samples_key))]
     examine(new, conditions.device)
     store.prepare()
     store.write_protocol(request.protocol)
-    jobs = _jobs(request, conditions.device, jobs, len(units))
-    executor: Executor = Processes(jobs) if jobs > 1 else Serial()
+    executor: Executor = Processes(_jobs(request, conditions.device, asked, units)) if jobs else Serial()
     return {record.place: record for record in executor(units, store, conditions, progress)}
 
 
-def _jobs(request: Request, device: str, jobs: int | None, n_units: int) -> int:
-    """How many processes: as asked for, or one for each core where a cell takes one core."""
-    if request.is_in_memory:
-        return 1
+def _jobs(request: Request, device: str, jobs: int | None, units: Sequence[Sequence[Cell]]) -> int:
+    """How many processes: as asked for, or one for each core where a cell takes one core; 0 for none beside this."""
+    trained = any(not isinstance(unit[0].model, SampleFile | SampleArray) for unit in units)
+    if request.is_in_memory or (jobs is None and not trained):
+        return 0
     if jobs is None:
         threads = request.protocol.threads
         jobs = usable_cores() // threads if threads and device in ("auto", "cpu") else 1
-    return max(1, min(jobs, n_units))
+        jobs = max(jobs, 1)
+    return min(jobs, len(units))
 
 
 def examine(cells: Sequence[Cell], device: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ganbench.metrics._kernels.neighbors import nearest_neighbors
     from ganbench.metrics._kernels.parzen import parzen_log_density
     from ganbench.metrics._kernels.weights import effective_kernels
+    from ganbench.metrics.case import Case
     from ganbench.metrics.metric import Curve, Finding, Labels, Metric, MetricResult, Value
     from ganbench.metrics.parzen import PAPER_GRID, BandwidthSelection, refine_bandwidth, select_bandwidth
     from ganbench.metrics.parzen_window import ParzenWindow
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _HOME = {
     "PAPER_GRID": "parzen",
     "BandwidthSelection": "parzen",
+    "Case": "case",
     "Chains": "metric",
     "Curve": "metric",
     "Finding": "metric",
@@ -43,6 +45,7 @@ _HOME = {
 __all__ = [
     "PAPER_GRID",
     "BandwidthSelection",
+    "Case",
     "Chains",
     "Curve",
     "Finding",

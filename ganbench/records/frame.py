@@ -20,7 +20,16 @@ from ganbench.records.summary import error_part, spread, summarize
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["PARZEN", "PARZEN_QUANTITIES", "is_shown", "published_fields", "score_frame", "score_rows"]
+__all__ = [
+    "PARZEN",
+    "PARZEN_QUANTITIES",
+    "is_shown",
+    "published_fields",
+    "score_frame",
+    "score_rows",
+    "why_incomparable",
+    "without_repeats",
+]
 
 PARZEN, _LIKELIHOOD, _GRID = "parzen", "mean_log_likelihood", "grid_"
 PARZEN_QUANTITIES = (_LIKELIHOOD, _GRID + _LIKELIHOOD)
@@ -197,7 +206,7 @@ def _canonical(value: Any) -> str:
 
 def _rows(records: Sequence[Record], column: _Column, view: _View) -> Iterator[Row]:
     scored = [(record, score) for record in records if (score := column.find(record)) is not None]
-    _check_comparable(column.metric, scored)
+    _check_comparable(scored)
     scores = [score for _, score in scored]
     for group in _groups(records, view.protocol):
         if column.metric == EXACT and not any(column.find(record) for record in group.records):
@@ -233,12 +242,12 @@ def _groups(records: Sequence[Record], protocol: Protocol) -> list[_Group]:
     taken = {name.partition("[")[0] for name in (*protocol.models, *protocol.titles)}
     marked = {spec for spec in specs if specs.count(spec) > 1 or spec.partition("[")[0] in taken}
     return [
-        _Group(tuple(_without_repeats(group)), identity if group[0].model.spec in marked else group[0].model.spec)
+        _Group(tuple(without_repeats(group)), identity if group[0].model.spec in marked else group[0].model.spec)
         for identity, group in groups.items()
     ]
 
 
-def _without_repeats(records: Sequence[Record]) -> Iterator[Record]:
+def without_repeats(records: Sequence[Record]) -> Iterator[Record]:
     """Leave out further seeds of the same samples, as of a file: they are no repetition of anything."""
     seen: set[tuple[str, str]] = set()
     for record in sorted(records, key=lambda record: record.seed):
@@ -248,25 +257,28 @@ def _without_repeats(records: Sequence[Record]) -> Iterator[Record]:
         seen.add(samples)
 
 
-def _check_comparable(metric: str, scored: Sequence[tuple[Record, Score]]) -> None:
+def why_incomparable(first: tuple[Record, Score], second: tuple[Record, Score]) -> str:
+    """In what two scores of one metric differ, of the rules that they were made by and of the data; or nothing."""
+    (record, score), (other, reference) = second, first
+    # older records do not name all settings
+    common = score.settings.keys() & reference.settings.keys()
+    if score.version != reference.version:
+        return f"versions of the metric {score.metric!r}"
+    if any(_canonical(score.settings[key]) != _canonical(reference.settings[key]) for key in common):
+        return f"settings of the metric {score.metric!r}"
+    return "versions of the data" if record.dataset.checksum != other.dataset.checksum else ""
+
+
+def _check_comparable(scored: Sequence[tuple[Record, Score]]) -> None:
     """Refuse to put numbers side by side that were made by different rules or on different data."""
     for record, score in scored[1:]:
-        first, reference = scored[0]
-        # older records do not name all settings
-        common = score.settings.keys() & reference.settings.keys()
-        if score.version != reference.version:
-            what = f"versions of the metric {metric!r}"
-        elif any(_canonical(score.settings[key]) != _canonical(reference.settings[key]) for key in common):
-            what = f"settings of the metric {metric!r}"
-        elif record.dataset.checksum != first.dataset.checksum:
-            what = "versions of the data"
-        else:
-            continue
-        raise StoreError(
-            f"Records of {record.dataset.identity!r} come from different {what} ({first.model.spec} and "
-            f"{record.model.spec}); they are not put into one table. Run the older ones again, or name the models by "
-            "--models."
-        )
+        what = why_incomparable(scored[0], (record, score))
+        if what:
+            raise StoreError(
+                f"Records of {record.dataset.identity!r} come from different {what} ({scored[0][0].model.spec} and "
+                f"{record.model.spec}); they are not put into one table. Run the older ones again, or name the models "
+                "by --models."
+            )
 
 
 def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View) -> Row:
