@@ -50,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"ganbench: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
         print("\nganbench: interrupted; run the same command again to go on.", file=sys.stderr)
+        for note in getattr(interruption, "__notes__", ()):
+            print(f"ganbench: {note}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of stdout has gone, as in `ganbench list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
