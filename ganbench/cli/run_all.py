@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ganbench.choices import EXECUTORS
 from ganbench.cli import options
+from ganbench.errors import printable
 
 __all__ = ["add_arguments", "run"]
 
@@ -25,11 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_sample_form(parser)
     options.add_metrics(parser)
+    options.add_ladder(parser)
     options.add_seeds(parser)
     parser.add_argument(
-        "--jobs", type=options.positive_integer, metavar="N",
-        help="cells at a time, each in a process of its own (default: the protocol's choice: one for each core with "
-        "digits, else 1)",
+        "--jobs", type=options.count, metavar="N",
+        help="cells at a time, each in a process of its own; 0: in this process, which a model that crashes ends "
+        "(default: the protocol's choice: one for each core with digits, else 1)",
     )  # fmt: skip
     parser.add_argument(
         "--executor", choices=EXECUTORS, default="processes",
@@ -59,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         models=arguments.models,
         datasets=arguments.datasets,
         metrics=arguments.metrics,
+        ladder=arguments.ladder,
         scale=arguments.scale,
         layout=arguments.layout,
         seeds=arguments.seeds,
@@ -80,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(ganbench.render_table(frame, outcome.protocol, "json" if arguments.json else "text"), end="")
     for record in outcome.records:
         if record.status == "failed":
-            print(f"ganbench: {' '.join(map(str, record.place))} failed: {record.reason}", file=sys.stderr)
+            print(f"ganbench: {' '.join(map(str, record.place))} failed: {printable(record.reason)}", file=sys.stderr)
     for dataset in outcome.unavailable:
         print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)
     return 0 if outcome.succeeded else 1

@@ -25,6 +25,7 @@ from ganbench.experiment.executors import Executor, Processes, Serial, units_of
 from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
 from ganbench.experiment.sampling import given_samples
+from ganbench.files import has_file
 from ganbench.protocols import ClusterSettings, Protocol, load_protocol, protocol_names
 from ganbench.records.record import Place, Record
 from ganbench.records.store import Store
@@ -84,6 +85,7 @@ def run(
     models: Model | Sequence[Model] = (),
     datasets: Data | Sequence[Data] = (),
     metrics: Ruler | Sequence[Ruler] = (),
+    ladder: bool = False,
     seeds: int | Iterable[int] = 1,
     results: str | Path | None = "ganbench-results",
     device: str = "auto",
@@ -107,11 +109,14 @@ def run(
             protocol's own by default.
         datasets: Names, paths, data sets or arrays of examples; the protocol's own by default.
         metrics: Specs, metric classes or metrics, besides the protocol's.
+        ladder: Also the protocol's rows of known standing, from noise to the test images themselves.
         seeds: How many base seeds, from 0; or which.
         results: The results folder, in which whatever is stored is used; None keeps nothing.
         device: "auto", "cpu", "cuda", "cuda:N", "mps", or "cuda:all": cells are spread over all GPUs of the machine.
-        jobs: Cells at a time, each in a process of its own; the protocol's choice by default. Models, data and metrics
-            that are in memory run in this process. With an executor of jobs, how many of these run at a time.
+        jobs: Cells at a time, each in a process of its own; the protocol's choice by default. With 0 they run in this
+            process, one after the other, where a debugger finds them and a model that crashes ends the run. Models,
+            data and metrics that are in memory run so in any case, and so do samples. With an executor of jobs, how
+            many of these run at a time.
         executor: "processes" of this run; "slurm" for jobs of a cluster; "local" for jobs on this machine.
         executor_settings: What jobs ask for, as a TOML file or `ClusterSettings`; the protocol's table `[slurm]` by
             default.
@@ -139,6 +144,7 @@ def run(
         seeds=tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds),
         data_root=None if data_root is None else str(data_root),
         download=download,
+        ladder=ladder,
     )
     until = None if time_limit is None else time.monotonic() + time_limit
     conditions = Conditions(device, fresh, cell_time_limit, until)
@@ -157,6 +163,7 @@ def evaluate(
     *,
     protocol: str | Path | Protocol | None = None,
     metrics: Ruler | Sequence[Ruler] = (),
+    ladder: bool = False,
     seeds: int | Iterable[int] = 1,
     results: str | Path | None = None,
     device: str = "auto",
@@ -174,6 +181,7 @@ def evaluate(
         dataset: A name, a path, a `Dataset`, or an array of examples (which is cut by `Dataset.from_arrays`).
         protocol: The first that has the data set by default.
         metrics: See `run`, as the other arguments.
+        ladder: Also the protocol's rows of known standing.
         seeds: How many, or which.
         results: The results folder; nothing is kept by default.
         device: The device.
@@ -194,10 +202,10 @@ def evaluate(
         models=[samples],
         datasets=[dataset],
         metrics=metrics,
+        ladder=ladder,
         seeds=seeds,
         results=results,
         device=device,
-        jobs=1,
         fresh=fresh,
         data_root=data_root,
         download=download,
@@ -246,28 +254,33 @@ def _compute(
         executor, conditions = choice.cluster(request, conditions)
         device = "cpu"  # here models are only looked at
     else:
-        if _jobs(request, conditions.device, choice.jobs, len(units)) > 1:
+        if _jobs(request, conditions.device, choice.jobs, units):
             Processes.prepare()
         devices = resolve_devices(conditions.device)
         device = devices[0]
-        jobs = _jobs(request, conditions.device, choice.jobs, len(units), len(devices))
+        jobs = _jobs(request, conditions.device, choice.jobs, units, len(devices))
         conditions = replace(conditions, device=device)
-        executor = Processes(jobs, devices) if jobs > 1 else Serial()
-    new = [cell for cell in pending if conditions.fresh or not store.samples_path(cell.samples_key).exists()]
+        executor = Processes(jobs, devices) if jobs else Serial()
+    new = [cell for cell in pending if conditions.fresh or not has_file(store.samples_path(cell.samples_key))]
     examine(new, device)
     store.prepare()
     store.write_protocol(msgspec.structs.replace(request.protocol, slurm=None))
     return {record.place: record for record in executor(units, store, conditions, progress)}
 
 
-def _jobs(request: Request, device: str, jobs: int | None, n_units: int, n_devices: int = 1) -> int:
-    """How many processes: as asked for, or one for each device, or for each core where a cell takes one core."""
-    if request.is_in_memory:
-        return 1
+def _jobs(request: Request, device: str, jobs: int | None, units: Sequence[Sequence[Cell]], n_devices: int = 1) -> int:
+    """How many processes: as asked for, or one for each device, or one for each core where a cell takes one core.
+
+    0 for none beside this.
+    """
+    trained = any(not isinstance(unit[0].model, SampleFile | SampleArray) for unit in units)
+    if request.is_in_memory or (jobs is None and not trained):
+        return 0
     if jobs is None:
         threads = request.protocol.threads
         jobs = usable_cores() // threads if threads and device in ("auto", "cpu") else n_devices
-    return max(1, min(jobs, n_units))
+        jobs = max(jobs, 1)
+    return min(jobs, len(units))
 
 
 def examine(cells: Sequence[Cell], device: str) -> None:
