@@ -7,7 +7,10 @@ the message of a `UserError` and nothing else; every other exception is a defect
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
+
+_ACTING = ("Cc", "Cf", "Cs", "Zl", "Zp")  # kinds of characters
 
 __all__ = [
     "DataError",
@@ -18,7 +21,27 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "UserError",
+    "WriteError",
+    "printable",
+    "text_of",
 ]
+
+
+def printable(text: str) -> str:
+    """A text without what acts on a terminal: control characters but line breaks and tabs, and marks of direction.
+
+    >>> printable("a" + chr(27) + "[2Jb") == "a" + chr(92) + "x1b[2Jb"
+    True
+    """
+    return "".join(c if c in "\n\t" or unicodedata.category(c) not in _ACTING else ascii(c)[1:-1] for c in text)
+
+
+def text_of(error: BaseException) -> str:
+    """The text of an exception, also of one whose text cannot be made."""
+    try:
+        return str(error)
+    except Exception as another:  # noqa: BLE001 - an exception of somebody else's may fail in any way
+        return f"its text cannot be made ({type(another).__name__})"
 
 
 class UserError(Exception):
@@ -69,3 +92,7 @@ class SampleError(ModelError):
 
 class StoreError(UserError):
     """A results folder that cannot be read or written."""
+
+
+class WriteError(StoreError):
+    """A file of a results folder that cannot be written: the disk is full, or permission has gone. It ends a run."""

@@ -11,9 +11,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ganbench.errors import StoreError
+from ganbench.errors import StoreError, WriteError
 
-__all__ = ["UNFINISHED", "content_key", "file_name", "file_sha256", "has_file", "read_bytes", "write_atomically"]
+__all__ = [
+    "UNFINISHED",
+    "content_key",
+    "file_name",
+    "file_sha256",
+    "has_file",
+    "names_in",
+    "read_bytes",
+    "remove_file",
+    "write_atomically",
+]
 
 UNFINISHED = ".ganbench-unfinished-"
 """How the names of files begin that are being written."""
@@ -27,7 +37,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     A file that has this content already is left as it is.
 
     Raises:
-        StoreError: The file cannot be written.
+        WriteError: The file cannot be written.
     """
     try:
         if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
@@ -42,13 +52,40 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # what is wrong with the disk is what is to be told
                 os.unlink(temporary)
             raise
     except OSError as error:
-        raise StoreError(
-            f"{path} cannot be written: {error.strerror or error}. Choose another folder by --results."
+        raise WriteError(
+            f"{path} cannot be written: {error.strerror or error}. What is stored stays as it is: mend that and run "
+            "the same command again, or choose another folder by --results."
         ) from error
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        WriteError: It cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise WriteError(f"{path} cannot be removed: {error.strerror or error}.") from error
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder; none where there is no folder.
+
+    Raises:
+        StoreError: It cannot be listed.
+    """
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be listed: {error.strerror or error}.") from error
 
 
 def has_file(path: Path) -> bool:

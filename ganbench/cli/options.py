@@ -15,6 +15,7 @@ __all__ = [
     "add_data_folder",
     "add_device",
     "add_fresh",
+    "add_ladder",
     "add_metrics",
     "add_protocol",
     "add_quiet",
@@ -22,6 +23,7 @@ __all__ = [
     "add_sample_form",
     "add_seeds",
     "add_time_limits",
+    "count",
     "positive_integer",
     "seconds",
 ]
@@ -31,12 +33,21 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 def positive_integer(text: str) -> int:
     """An integer of at least 1."""
+    return _integer(text, 1)
+
+
+def count(text: str) -> int:
+    """An integer of at least 0."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"expected an integer, got {text!r}") from error
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {value}")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {value}")
     return value
 
 
@@ -93,6 +104,15 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:
     """--metrics."""
     parser.add_argument("--metrics", nargs="+", default=[], metavar="SPEC", help=help)
+
+
+def add_ladder(parser: argparse.ArgumentParser, help: str = "") -> None:
+    """--ladder."""
+    parser.add_argument(
+        "--ladder", action="store_true",
+        help=help or "also rows of known standing, which say how far a ruler can be trusted: noise, one class, the "
+        "mean image, Gaussian fits, training images, real images with planted copies, centroids, leaked test images",
+    )  # fmt: skip
 
 
 def add_sample_form(parser: argparse.ArgumentParser) -> None:

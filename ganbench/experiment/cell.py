@@ -6,11 +6,13 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
-from ganbench.errors import UserError
+from ganbench.errors import StoreError, UserError, text_of
 from ganbench.evaluation import Evaluation
 from ganbench.experiment.calling import calling
 from ganbench.experiment.conditions import Conditions
+from ganbench.experiment.exact import exact_score
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
 from ganbench.experiment.sampling import Drawn, draw_samples, given_samples
@@ -18,10 +20,13 @@ from ganbench.experiment.training import train_model
 from ganbench.records.provenance import collect_provenance
 from ganbench.records.record import Record, SamplesRef, Score, Timing, Training
 from ganbench.records.store import Store
+from ganbench.registry.metrics import MetricSource
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.user_files import user_error_place
 
 __all__ = ["failed_record", "run_cell"]
+
+_LONGEST_TEXT = 10_000  # characters of a reason or a traceback
 
 
 @dataclass
@@ -37,12 +42,18 @@ class _Outcome:
 
 
 def run_cell(cell: Cell, store: Store, conditions: Conditions, progress: Progress) -> Record:
-    """Train, sample and score what is not stored; a failure becomes a record with its reason."""
+    """Train, sample and score what is not stored; a failure becomes a record with its reason.
+
+    Raises:
+        StoreError: A stored file cannot be read or written, which is no fault of the cell's.
+    """
     started, outcome, problem = _now(), _Outcome(), ("", "")
     try:
         _measure(cell, store, conditions, progress, outcome)
+    except StoreError:
+        raise
     except UserError as error:
-        problem = str(error) or type(error).__name__, ""
+        problem = text_of(error) or type(error).__name__, ""
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a failure of any kind is a row, with its traceback
         problem = _reason(error), traceback.format_exc()
     return _record(cell, conditions.device, started, outcome, problem)
@@ -54,7 +65,7 @@ def failed_record(cell: Cell, device: str, reason: str, traceback: str = "") -> 
 
 
 def _record(cell: Cell, device: str, started: str, outcome: _Outcome, problem: tuple[str, str]) -> Record:
-    reason, traceback_ = problem
+    reason, traceback_ = (_cut(text) for text in problem)
     return Record(
         protocol=cell.protocol.name,
         dataset=cell.data,
@@ -72,18 +83,27 @@ def _record(cell: Cell, device: str, started: str, outcome: _Outcome, problem: t
     )
 
 
+def _cut(text: str) -> str:
+    """A text of which a record holds no more than the beginning and the end, and no half characters."""
+    text = text.encode(errors="replace").decode()
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    half = _LONGEST_TEXT // 2
+    return f"{text[:half]} [... {len(text) - 2 * half} characters ...] {text[-half:]}"
+
+
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _reason(error: BaseException) -> str:
     place = user_error_place(error)
-    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+    return f"{type(error).__name__}: {text_of(error)}" + (f" ({place})" if place else "")
 
 
 def _measure(cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome) -> None:
     stored = store.find_record(cell.protocol.name, cell.place)
-    drawn, key = _samples(cell, store, conditions, progress, outcome)
+    drawn, key, model = _samples(cell, store, conditions, progress, outcome, stored)
     outcome.samples = drawn.reference(key)
     if stored is not None and stored.samples is not None and stored.training is not None:
         outcome.training = outcome.training or stored.training
@@ -97,27 +117,47 @@ def _measure(cell: Cell, store: Store, conditions: Conditions, progress: Progres
     try:
         for metric in cell.metrics_of(outcome.samples):
             score = known.get(cell.score_key(metric, outcome.samples))
-            if score is None:
-                progress.step_started(cell, metric.label)
-                begun = time.monotonic()
-                with calling(f"The metric {metric.label!r}"):
-                    score = evaluation.score(metric)
-                outcome.score_seconds[metric.label] = time.monotonic() - begun
-            outcome.scores.append(score)
+            outcome.scores.append(score or _score(cell, metric, evaluation, progress, outcome))
+        exact = cell.exact_key(outcome.samples)
+        if exact and exact not in known:
+            model = model or train_model(cell, store, conditions, progress).model  # from its checkpoint
+            known[exact] = exact_score(cell, model, outcome.samples, conditions.device)
+        outcome.scores += [known[exact]] if exact else []
     finally:
         outcome.scores += others
 
 
+def _score(cell: Cell, metric: MetricSource, evaluation: Evaluation, progress: Progress, outcome: _Outcome) -> Score:
+    progress.step_started(cell, metric.label)
+    begun = time.monotonic()
+    with calling(f"The metric {metric.label!r}"):
+        score = evaluation.score(metric)
+    outcome.score_seconds[metric.label] = time.monotonic() - begun
+    return score
+
+
+def _check_same(stored: Record | None, samples: SamplesRef, store: Store) -> None:
+    """Refuse samples of the stored record's key that are not those that it was made of."""
+    known = stored.samples if stored is not None else None
+    if known is not None and known.key == samples.key and known.sha256 != samples.sha256:
+        raise StoreError(
+            f"{store.samples_path(samples.key)} holds other numbers than the record was made of. Run with --fresh to "
+            "make both again."
+        )
+
+
 def _samples(
-    cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome
-) -> tuple[Drawn, str]:
-    """The samples of a cell, from the store, from their file or from the trained model; and the key of their file."""
+    cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome, stored: Record | None
+) -> tuple[Drawn, str, Any]:
+    """The samples of a cell, from the store, from their file or from a model; the key of their file; and the model."""
     if isinstance(cell.model, SampleFile | SampleArray):
-        return given_samples(cell, cell.model), cell.samples_key
+        return given_samples(cell, cell.model), cell.samples_key, None
     found = store.read_samples(cell.samples_key)
     if found is not None:
         samples, outcome.training = found
-        return Drawn(samples, store.read_chains(cell.samples_key)), cell.samples_key
+        drawn = Drawn(samples, store.read_chains(cell.samples_key))
+        _check_same(stored, drawn.reference(cell.samples_key), store)
+        return drawn, cell.samples_key, None
     trained = train_model(cell, store, conditions, progress)
     outcome.training, outcome.train_seconds = trained.training, trained.training.seconds
     key = cell.samples_key_after(trained.training.epochs) if trained.training.stopped else cell.samples_key
@@ -129,4 +169,4 @@ def _samples(
     if drawn.chains is not None:
         store.write_chains(key, drawn.chains)
     store.write_samples(key, drawn.samples, outcome.training)
-    return drawn, key
+    return drawn, key, trained.model

@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-__all__ = ["Conditions"]
+__all__ = ["Conditions", "TrainingClock"]
+
+LEAST_PATIENCE = 60.0
+"""Seconds that a training has to end its epoch in when its time is over."""
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,33 @@ class Conditions:
         """When a training that begins now must stop, by `time.monotonic`; infinity for never."""
         own = float("inf") if self.cell_seconds is None else time.monotonic() + self.cell_seconds
         return min(own, float("inf") if self.run_until is None else self.run_until)
+
+
+class TrainingClock:
+    """Whether a training that runs elsewhere goes on after its time, by what is heard of it.
+
+    It may take for the epoch that it is in twice as long as its longest one, and at least `LEAST_PATIENCE`.
+
+    Args:
+        conditions: They say how long it may take.
+    """
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._conditions = conditions
+        self._ends, self._heard, self._longest = float("inf"), 0.0, 0.0
+
+    def hear(self, event: str) -> None:
+        """An event of `Progress` has come from there."""
+        now = time.monotonic()
+        if event == "cell_started":
+            self._ends, self._longest = self._conditions.training_ends(), 0.0
+        elif event == "step_started":
+            self._ends = float("inf")  # it is trained
+        else:
+            self._longest = max(self._longest, now - self._heard)
+        self._heard = now
+
+    def is_late(self) -> bool:
+        """Whether its time is over, and no epoch has ended for longer than one may take."""
+        patience = max(LEAST_PATIENCE, 2 * self._longest)
+        return time.monotonic() >= max(self._ends, self._heard) + patience

@@ -11,13 +11,21 @@ _LEVELS = [0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0]
 _EDGE = {"code": "bandwidth-at-edge", "text": "the best bandwidth lies at the edge of the grid", "severity": "warning"}
 
 
-def upgrade(old: Mapping[str, Any]) -> dict[str, Any]:
-    """Format 1 as format 2. The scores have no keys: a run computes them again, a table shows them.
+def upgrade(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of any format as the present one, 3.
 
-    The settings of a score are those that format 1 tells, and the hash of the protocol that holds the others.
+    Format 2 has no digest and is otherwise the same.
 
     Raises:
         KeyError: It lacks a part of its format.
+    """
+    return {**(_second(content) if content["schema_version"] == 1 else content), "schema_version": 3}
+
+
+def _second(old: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 1 as format 2. The scores have no keys: a run computes them again, a table shows them.
+
+    The settings of a score are those that format 1 tells, and the hash of the protocol that holds the others.
     """
     training = old["training"]
     record = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 from functools import cache
@@ -67,7 +68,9 @@ def _commit() -> str:
 
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # may name others
+    done = subprocess.run(command, capture_output=True, check=True, timeout=30, env=own, stdin=subprocess.DEVNULL)
+    return done.stdout.decode(errors="replace").strip()
 
 
 def _processor() -> str:

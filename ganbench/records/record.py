@@ -5,6 +5,10 @@ A record is strict JSON (`ganbench/records/record.schema.json`), validated when 
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -16,6 +20,7 @@ from ganbench.records.history import upgrade
 from ganbench.schema import convert, to_json
 
 __all__ = [
+    "EXACT",
     "ChainsRef",
     "DataRef",
     "ModelRef",
@@ -26,12 +31,19 @@ __all__ = [
     "Timing",
     "Training",
     "read_record",
+    "unreadable_record",
 ]
 
 # History of the format. A reader refuses a newer version by name and upgrades an older one (`records/history.py`).
 #   1: log-likelihood and neighbour distances as mappings of their own.
 #   2: scores by metric, typed, each with the key of what it depends on; keys of the steps; what the model depends on.
-SCHEMA_VERSION = 2
+#   3: a digest of the rest, by which a record shows that it was changed. Formats 1 and 2 have none and are believed.
+SCHEMA_VERSION = 3
+
+_REMEDY = "Move it away and run again, or run with --fresh."
+
+EXACT = "exact_log_likelihood"
+"""The name of the score that comes from the model's own density, and not from its samples."""
 
 Sha256 = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
 
@@ -76,6 +88,7 @@ class ModelRef(_Struct, frozen=True):
         preset: Name of the preset; empty where there is none.
         mark: What tells it apart from others of the same spec; empty for installed models.
         depends_on: Hashes of the sources and files that its training depends on, by name.
+        reference: What the row shows, where it is no model but a `ganbench.Reference`.
     """
 
     name: str
@@ -84,6 +97,7 @@ class ModelRef(_Struct, frozen=True):
     preset: str = ""
     mark: str = ""
     depends_on: dict[str, str] = {}
+    reference: str = ""
 
     @property
     def identity(self) -> str:
@@ -197,6 +211,7 @@ class Record(_Struct, frozen=True, kw_only=True, tag_field="schema_version", tag
         training: How the model was trained; None for samples that came from elsewhere.
         timing: When and how long.
         provenance: Versions, device, code; see `ganbench.records.provenance`.
+        digest: In a file, sha256 of the rest as canonical JSON (keys sorted, no spaces); empty in memory.
     """
 
     protocol: str
@@ -212,6 +227,7 @@ class Record(_Struct, frozen=True, kw_only=True, tag_field="schema_version", tag
     training: Training | None = None
     timing: Timing = Timing()
     provenance: dict[str, Any] = {}
+    digest: Sha256 = ""
 
     def __post_init__(self) -> None:
         if (self.status == "failed") != bool(self.reason):
@@ -234,26 +250,53 @@ class Record(_Struct, frozen=True, kw_only=True, tag_field="schema_version", tag
         Raises:
             ValueError: It holds a number that JSON does not have.
         """
-        return to_json(self).decode()
+        content = json.loads(to_json(self))  # as it will be read
+        content.pop("digest", None)
+        return json.dumps({**content, "digest": _digest(content)}, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def read_record(text: str | bytes, origin: str) -> Record:
     """Read a record from JSON; older formats are upgraded.
 
     Raises:
-        StoreError: It is not a record, or of a version that this ganbench does not know.
+        StoreError: It is not a record, was changed after it was written, or is of a version that this ganbench does not
+            know.
     """
     try:
         content = msgspec.json.decode(text)
         version = content["schema_version"]
     except (msgspec.DecodeError, KeyError, TypeError, RecursionError, UnicodeDecodeError) as error:
         problem = f"{type(error).__name__}: {error}"
-        raise StoreError(f"{origin} is not a record ({problem}). Move it away and run again.") from error
-    if isinstance(version, bool) or version not in (1, SCHEMA_VERSION):
+        raise StoreError(f"{origin} is not a record ({problem}). {_REMEDY}") from error
+    if isinstance(version, bool) or version not in (1, 2, SCHEMA_VERSION):
         raise StoreError(
-            f"{origin} has record format {version!r}; this ganbench reads 1 and {SCHEMA_VERSION}. Use another version."
+            f"{origin} has record format {version!r}; this ganbench reads 1 to {SCHEMA_VERSION}. Use another version."
         )
+    if version == SCHEMA_VERSION and content.pop("digest", "") != _digest(content):
+        raise StoreError(f"{origin} was changed after it was written: its digest is that of other content. {_REMEDY}")
     try:
-        return convert(upgrade(content) if version == 1 else content, Record)
+        return convert(upgrade(content), Record)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise StoreError(f"{origin} is not a valid record ({error}). Move it away and run again.") from error
+        raise StoreError(f"{origin} is not a valid record ({error}). {_REMEDY}") from error
+
+
+def unreadable_record(place: Path, reason: str) -> Record:
+    """A failed record in place of a file that is none, called by what the names in its path tell.
+
+    Args:
+        place: `<protocol>/<dataset>/<model>/<fold>-seed<seed>.json`.
+        reason: What is wrong with it.
+    """
+    protocol, dataset, model, name = place.parts
+    fold, _, seed = name.removesuffix(".json").rpartition("-seed")
+    number = int(seed) if re.fullmatch(r"\d{1,18}", seed) else -1
+    of_model = ModelRef(model.partition("[")[0], model)
+    return Record(
+        protocol=protocol, dataset=DataRef(dataset), model=of_model, fold=fold, seed=number, status="failed",
+        reason=reason,
+    )  # fmt: skip
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
