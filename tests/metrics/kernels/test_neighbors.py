@@ -72,16 +72,16 @@ def test_many_equal_points():
     np.testing.assert_array_equal(indices, [[0, 1, 2, 3]] * 2)
 
 
-@pytest.mark.parametrize("k", [1, 3, 200, 600])
+@pytest.mark.parametrize("k", [1, 3, 50, 150])
 @pytest.mark.parametrize("points", ["equal", "few", "one-hot", "half blank", "rounded"])
 def test_ties_and_copies_agree_with_the_oracle(points, k):
     rng = np.random.default_rng(0)
     reference = {
-        "equal": np.full((600, 9), 0.5),
-        "few": rng.random((3, 9)).repeat(200, 0)[rng.permutation(600)],
-        "one-hot": np.eye(600),
-        "half blank": rng.random((600, 9)) * (rng.random((600, 1)) < 0.5),
-        "rounded": rng.integers(0, 2, (600, 9)).astype(float),
+        "equal": np.full((150, 9), 0.5),
+        "few": rng.random((3, 9)).repeat(50, 0)[rng.permutation(150)],
+        "one-hot": np.eye(150),
+        "half blank": rng.random((150, 9)) * (rng.random((150, 1)) < 0.5),
+        "rounded": rng.integers(0, 2, (150, 9)).astype(float),
     }[points]
     queries = np.concatenate([reference[:40], np.zeros((5, reference.shape[1]))])
     distances, indices = nearest_neighbors(queries, reference, k)
