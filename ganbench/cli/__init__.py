@@ -29,6 +29,7 @@ _COMMANDS = {
     "table": "table",
     "compare": "compare",
     "report": "report",
+    "merge": "merge",
     "verify": "verify",
     "list": "list",
     "check": "check",
