@@ -65,9 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 traceback.print_exc()
             print(f"ganbench: {printable(str(error))}", file=sys.stderr)
             return 2 if isinstance(error, UsageError) else 1
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             endings.ignore()
             print("\nganbench: interrupted; run the same command again to go on.", file=sys.stderr)
+            for note in getattr(interruption, "__notes__", ()):
+                print(f"ganbench: {note}", file=sys.stderr)
             return 128 + endings.signal
         except BrokenPipeError:  # the reader of stdout has gone, as in `ganbench list | head`
             _forget_stdout()

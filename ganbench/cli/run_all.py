@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
+from ganbench.choices import EXECUTORS
 from ganbench.cli import options
 from ganbench.cli.failures import tell_failures
 
@@ -28,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=options.number_of_jobs, metavar="N",
         help="cells at a time, each in a process of its own; 0: in this process, which a model that crashes ends "
         "(default: the protocol's choice: one for each core with digits, else 1)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--executor", choices=EXECUTORS, default="processes",
+        help="where cells are run: in processes of this run, as jobs of a Slurm cluster, or as jobs on this machine "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--executor-settings", type=Path, metavar="FILE",
+        help="what jobs ask for, as TOML: partition, account, gpus, time, ... (default: the protocol's table [slurm])",
     )  # fmt: skip
     options.add_device(parser)
     options.add_results(parser)
@@ -55,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         results=arguments.results,
         device=arguments.device,
         jobs=arguments.jobs,
+        executor=arguments.executor,
+        executor_settings=arguments.executor_settings,
         fresh=arguments.fresh,
         data_root=arguments.data,
         download=arguments.download,
