@@ -13,7 +13,7 @@ import numpy as np
 from serial_runs import without_times
 
 import ganbench
-import ganbench.reports.results  # noqa: F401
+import ganbench.reports.results
 from ganbench.cli import main
 from ganbench.records.store import Store
 

@@ -14,8 +14,8 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-
 from faults_runs import numbers, run
+
 from ganbench.errors import StoreError, UserError, WriteError
 from ganbench.experiment import training
 from ganbench.records import store as store_module

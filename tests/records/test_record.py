@@ -9,7 +9,16 @@ from made_records import CHECKSUM, make_record, other_score
 
 from ganbench.errors import StoreError
 from ganbench.metrics.metric import Curve, Value
-from ganbench.records.record import SCHEMA_VERSION, DataRef, ModelRef, SamplesRef, Timing, Training, _digest, read_record
+from ganbench.records.record import (
+    SCHEMA_VERSION,
+    DataRef,
+    ModelRef,
+    SamplesRef,
+    Timing,
+    Training,
+    _digest,
+    read_record,
+)
 
 
 def _changed(record, change) -> str:
