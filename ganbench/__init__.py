@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganbench.components import catalogue, describe_component
     from ganbench.conformance import check, check_metric, check_model
+    from ganbench.conformance.selftest import render_cases, selftest
     from ganbench.datasets import Dataset, Split, load_dataset
     from ganbench.errors import ModelError, UserError
     from ganbench.experiment.plan import Cell, Plan
@@ -33,14 +34,20 @@ if TYPE_CHECKING:
         GenerativeModel,
         LogDensity,
         MarkovChain,
+        Reference,
     )
     from ganbench.protocols import Protocol, load_protocol
+    from ganbench.records.merge import merge_results
     from ganbench.records.record import Record
+    from ganbench.reports.comparing import compare
+    from ganbench.reports.comparison import PairedComparison
+    from ganbench.reports.comparison_tables import render_comparison
     from ganbench.reports.figures import WrittenFigure, write_figures
     from ganbench.reports.formats import with_error
     from ganbench.reports.results import stored_protocols, stored_records, table, table2, write_reports
     from ganbench.reports.table1 import render_table
     from ganbench.reports.table2 import render_table2
+    from ganbench.reports.verifying import verify
     from ganbench.runtime.seeding import derive_seed, torch_generator
 
 __version__ = "0.1.0"
@@ -57,10 +64,12 @@ _HOME = {
     "MarkovChain": "model",
     "Metric": "metrics.metric",
     "ModelError": "errors",
+    "PairedComparison": "reports.comparison",
     "Plan": "experiment.plan",
     "Progress": "experiment.progress",
     "Protocol": "protocols",
     "Record": "records.record",
+    "Reference": "model",
     "Run": "experiment.run",
     "Split": "datasets",
     "UserError": "errors",
@@ -69,19 +78,25 @@ _HOME = {
     "check": "conformance",
     "check_metric": "conformance",
     "check_model": "conformance",
+    "compare": "reports.comparing",
     "derive_seed": "runtime.seeding",
     "describe_component": "components",
     "evaluate": "experiment.run",
     "load_dataset": "datasets",
     "load_protocol": "protocols",
+    "merge_results": "records.merge",
+    "render_cases": "conformance.selftest",
+    "render_comparison": "reports.comparison_tables",
     "render_table": "reports.table1",
     "render_table2": "reports.table2",
     "run": "experiment.run",
+    "selftest": "conformance.selftest",
     "stored_protocols": "reports.results",
     "stored_records": "reports.results",
     "table": "reports.results",
     "table2": "reports.results",
     "torch_generator": "runtime.seeding",
+    "verify": "reports.verifying",
     "with_error": "reports.formats",
     "write_figures": "reports.figures",
     "write_reports": "reports.results",
@@ -99,10 +114,12 @@ __all__ = [
     "MarkovChain",
     "Metric",
     "ModelError",
+    "PairedComparison",
     "Plan",
     "Progress",
     "Protocol",
     "Record",
+    "Reference",
     "Run",
     "Split",
     "UserError",
@@ -112,19 +129,25 @@ __all__ = [
     "check",
     "check_metric",
     "check_model",
+    "compare",
     "derive_seed",
     "describe_component",
     "evaluate",
     "load_dataset",
     "load_protocol",
+    "merge_results",
+    "render_cases",
+    "render_comparison",
     "render_table",
     "render_table2",
     "run",
+    "selftest",
     "stored_protocols",
     "stored_records",
     "table",
     "table2",
     "torch_generator",
+    "verify",
     "with_error",
     "write_figures",
     "write_reports",

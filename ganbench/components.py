@@ -42,6 +42,7 @@ class ComponentDescription(msgspec.Struct, frozen=True):
         depends_on: Hashes of the sources and files that its results depend on, by name.
         needs: What a metric is given besides the samples.
         direction: What is better in a metric: "higher", "lower" or "neither".
+        reference: What a model shows that is none, but a row of known standing.
     """
 
     spec: str
@@ -52,6 +53,7 @@ class ComponentDescription(msgspec.Struct, frozen=True):
     depends_on: dict[str, str] = {}
     needs: tuple[str, ...] = ()
     direction: str = ""
+    reference: str = ""
 
 
 def catalogue(data_root: str | None = None) -> dict[str, dict[str, str]]:
@@ -114,6 +116,8 @@ def _line(name: str, kind: str) -> str:
         return f"cannot be used: {error}"
     if kind == "metric":
         return f"{described.summary}; {_better(described.direction)}"
+    if described.reference:
+        return f"{described.summary}; a reference"
     return f"{described.summary}; presets: {', '.join(described.presets) or '(none)'}"
 
 
@@ -141,6 +145,7 @@ def _describe_model(spec: Any) -> ComponentDescription:
         summary=_summary(factory),
         settings={p.name: _default(p) for p in parameters if p.name != "device" and p.kind not in _VARIADIC},
         presets=tuple(model.presets),
+        reference=model.reference,
         depends_on=model.dependencies(),
     )
 

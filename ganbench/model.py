@@ -60,6 +60,8 @@ all from one generator::
 
 What a model may do besides, it offers by the methods of `ClassConditional`, `LogDensity`, `Encoder`, `Decoder`,
 `Discriminator` or `MarkovChain`. The harness finds them by `isinstance`, which looks for the names.
+
+What is no model of the data but shows what a ruler is worth, as training images in place of samples, is a `Reference`.
 """
 
 from __future__ import annotations
@@ -78,6 +80,7 @@ __all__ = [
     "GenerativeModel",
     "LogDensity",
     "MarkovChain",
+    "Reference",
 ]
 
 
@@ -168,9 +171,34 @@ class LogDensity(Protocol):
     def log_density(self, examples: torch.Tensor) -> torch.Tensor:
         """The natural logarithm of the density at each example: `[n, *event_shape]` -> `[n]` float64, in nats.
 
-        The density is that of the distribution of `sample`, on the scale of the data.
+        The density is that of the distribution of `sample`, on the scale of the data; or, where `sample` clamps to the
+        range of the data, of what it clamps.
         """
         ...
+
+
+@runtime_checkable
+class Reference(Protocol):
+    """A row of known standing in place of a model: what a ruler says of it tells how far the ruler can be trusted.
+
+    Tables mark it, show it apart, give it no verdict, and do not count it among the models. Only a reference may look
+    at data that models never see: it lists them by a literal in the class body, which is read without importing it, as
+    the sentence is ::
+
+        reference = "the test images themselves: what cheating gains"
+        reference_needs = ["test"]
+
+    and is given them by keyword, as in ``fit(train, *, test, generator)``:
+
+    - "valid", "test": the examples of that part, like `train`.
+    - "labels": the labels of `train`, `[n]` int64, or None.
+    - "held_out": a random half of the training examples. `train` then is the rest, for this row's metrics as well.
+
+    Attributes:
+        reference: A sentence on what the row shows.
+    """
+
+    reference: str
 
 
 @runtime_checkable

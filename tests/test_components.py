@@ -24,6 +24,7 @@ def test_the_catalogue_can_be_asked_twice(tmp_path):
 def test_what_is_listed(tmp_path):
     content = ganbench.catalogue(str(tmp_path))
     assert content["models"]["dbn"].endswith("; presets: digits, fer2013-laptop, mnist, tfd")
+    assert content["models"]["noise"].endswith("; a reference")
     assert content["metrics"]["parzen"].endswith("; higher is better")
     assert content["metrics"]["nearest_neighbors"].endswith("; neither higher nor lower is better")
     assert "digits" in content["protocols"]

@@ -24,10 +24,11 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", metavar="FILE|SPEC", help="a file of samples, or a model as `ganbench list` names it")
-    parser.add_argument("--dataset", required=True, metavar="NAME", help="the data set to score against")
+    options.add_one_dataset(parser, "the data set to score against", required=True)
     options.add_sample_form(parser)
     options.add_protocol(parser, None, "the one that has the data set")
     options.add_metrics(parser)
+    options.add_ladder(parser)
     options.add_seeds(parser)
     options.add_device(parser)
     options.add_results(parser)
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         layout=arguments.layout,
         protocol=arguments.protocol,
         metrics=arguments.metrics,
+        ladder=arguments.ladder,
         seeds=arguments.seeds,
         results=arguments.results,
         device=arguments.device,
@@ -57,9 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
         download=arguments.download,
         progress=progress_on_stderr(quiet=arguments.quiet),
     )
-    for record in outcome.records:
+    own = [r for r in outcome.records if not r.model.reference] or outcome.records
+    for record in outcome.records if arguments.json else own:
         print(record.to_json().rstrip() if arguments.json else describe(record, outcome))
-    if not arguments.json and sum(bool(record.scores) for record in outcome.records) > 1:
+    if arguments.ladder and not arguments.json:
+        print(f"\n{ganbench.render_table(ganbench.table(outcome), outcome.protocol, 'text')}", end="")
+    elif not arguments.json and sum(bool(record.scores) for record in outcome.records) > 1:
         print(_summary(outcome))
     for dataset in outcome.unavailable:
         print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)

@@ -48,6 +48,8 @@ def _describe(spec: str, *, as_json: bool) -> int:
         return 0
     print(f"{described.spec}: {described.summary}")
     is_model = described.kind == "model"
+    if described.reference:
+        print(f"a reference: {described.reference}")
     if not is_model:
         better = {"higher": "higher is better", "lower": "lower is better"}
         print(f"direction: {better.get(described.direction, 'neither higher nor lower is better')}")

@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_protocol(parser, None, "all that have records")
     options.add_results(parser)
-    parser.add_argument("--models", nargs="+", default=[], metavar="SPEC", help="only these models")
-    parser.add_argument("--datasets", nargs="+", default=[], metavar="NAME", help="only these data sets")
+    options.add_models(parser, "only these models")
+    options.add_datasets(parser, "only these data sets")
     options.add_metrics(parser, "metrics besides those of the protocol's table")
     parser.add_argument("--format", default="text", choices=FORMATS, help="default: %(default)s")
     parser.add_argument(
@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--published", action="store_true", help="also values that later papers printed, as rows of their own"
     )
+    options.add_ladder(parser, "also the stored rows of known standing; `ganbench run-all --ladder` computes them")
     parser.add_argument("--every-value", action="store_true", help="all quantities of each metric, not the first only")
 
 
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
             bandwidth=arguments.bandwidth,
             every_value=arguments.every_value,
             published=arguments.published,
+            ladder=arguments.ladder,
         )
         print(ganbench.render_table(frame, protocol, arguments.format), end="")
     return 0

@@ -8,9 +8,15 @@ import torch
 
 from ganbench.conformance.report import NotExamined, Violation
 from ganbench.conformance.subject import Subject, demand_equal, equal, frozen, stored_and_loaded
-from ganbench.model import Decoder, Discriminator, MarkovChain
+from ganbench.model import Decoder, Discriminator, LogDensity, MarkovChain
 
-__all__ = ["chains_are_determined", "chains_start_where_they_are_told", "codes_are_decoded", "discriminator_is_sound"]
+__all__ = [
+    "chains_are_determined",
+    "chains_start_where_they_are_told",
+    "codes_are_decoded",
+    "density_is_sound",
+    "discriminator_is_sound",
+]
 
 _CHAINS, _STEPS = 5, 3
 
@@ -63,6 +69,21 @@ def codes_are_decoded(subject: Subject) -> None:
     decoded = model.decode(codes)
     if decoded.shape != samples.shape or not torch.allclose(decoded, samples, rtol=1e-4, atol=1e-5):
         raise Violation("The codes of a generator do not decode to the samples of an equal one.")
+
+
+def density_is_sound(subject: Subject) -> None:
+    """`log_density` gives one finite float64 for each example, the same whatever the others are."""
+    model = _with(subject, LogDensity, "Its density cannot be evaluated.")
+    examples = subject.train[:7].clone()
+    values, first = model.log_density(examples), model.log_density(examples[:2])
+    if list(values.shape) != [7] or values.dtype != torch.float64 or values.requires_grad:
+        raise Violation(
+            f"log_density of 7 examples is {values.dtype} {list(values.shape)}; expected [7] float64, no gradients."
+        )
+    if not bool(torch.isfinite(values).all()):
+        raise Violation("log_density gives numbers that are not finite.")
+    if not torch.allclose(values[:2], first, rtol=1e-6, atol=1e-6):
+        raise Violation("The log density of an example depends on the other examples.")
 
 
 def discriminator_is_sound(subject: Subject) -> None:

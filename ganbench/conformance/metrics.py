@@ -21,6 +21,7 @@ from ganbench.datasets import Split
 from ganbench.errors import UserError
 from ganbench.evaluation import Evaluation
 from ganbench.metrics.metric import ROLES, Chains, Labels
+from ganbench.metrics.parzen_health import GROUPS_OF_SAMPLES
 from ganbench.records.record import Score
 from ganbench.registry.metrics import MetricSource, find_metric
 from ganbench.runtime.surroundings import random_settings, restored
@@ -30,6 +31,7 @@ __all__ = ["METRIC_CHECKS", "MetricSubject", "check_metric"]
 _SHAPE = (4, 4)
 _SECONDS = 120.0
 _RELATIVE = 1e-5  # a sum in another order, in float32
+_ERRORS = 4.0  # standard errors by which a value may differ that rests on how samples fall into groups
 _SLACK = 0.05  # of the difference between the best samples and samples far off: what chance may do to 60 examples
 _CHUNKS = {"batch_size": 7, "chunk_size": 7, "max_memory": 2**20}
 
@@ -177,7 +179,7 @@ def needs_are_used(subject: MetricSubject) -> None:
 
 
 def order_does_not_matter(subject: MetricSubject) -> None:
-    """Samples in another order give the same values, but for rounding."""
+    """Samples in another order give the same values, but for rounding; or for their error across groups of samples."""
     if "generator" in subject.needs:
         raise NotExamined("It draws random numbers, which fall on other samples in another order.")
     if "chains" in subject.needs:
@@ -319,11 +321,15 @@ def _demand_equal(first: Score, second: Score, advice: str) -> None:
 
 def _demand_close(first: Score, second: Score, when: str) -> None:
     for name, value in first.values.items():
-        _demand_close_numbers(name, [value.value], [second.values[name].value], when)
+        other = second.values[name]
+        errors = [v.standard_error or 0.0 for v in (value, other)] if value.across == GROUPS_OF_SAMPLES else [0.0]
+        _demand_close_numbers(name, [value.value], [other.value], when, _ERRORS * math.hypot(*errors))
 
 
-def _demand_close_numbers(name: str, first: Sequence[float], second: Sequence[float], when: str) -> None:
-    if len(first) != len(second) or not np.allclose(first, second, rtol=_RELATIVE, atol=_RELATIVE):
+def _demand_close_numbers(
+    name: str, first: Sequence[float], second: Sequence[float], when: str, allowed: float = 0.0
+) -> None:
+    if len(first) != len(second) or not np.allclose(first, second, rtol=_RELATIVE, atol=_RELATIVE + allowed):
         raise Violation(f"{name} is {first[0]:g}, and {second[0]:g} {when}.")
 
 

@@ -14,6 +14,7 @@ from ganbench.conformance.abilities import (
     chains_are_determined,
     chains_start_where_they_are_told,
     codes_are_decoded,
+    density_is_sound,
     discriminator_is_sound,
 )
 from ganbench.conformance.report import Check, CheckResult, Violation, run_checks
@@ -21,6 +22,7 @@ from ganbench.conformance.subject import Subject, demand_equal, equal, frozen, s
 from ganbench.datasets import load_dataset
 from ganbench.errors import ModelError, UserError
 from ganbench.registry.models import find_model
+from ganbench.registry.references import reference_data, split_for
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.user_files import calling_user_code, user_error_place
 from ganbench.runtime.device import resolve_device
@@ -61,8 +63,15 @@ def check_model(
     build = partial(source.build, data.event_shape, device, variant.hyperparameters)
     with restored((*process_settings(), *random_settings())), calling_user_code():
         build()
-    train = torch.from_numpy(data.splits[0].train[:_TRAINING_EXAMPLES].copy()).to(device)
-    yield from run_checks(MODEL_CHECKS, Subject(build, train, data.value_range, device), seconds_per_check)
+    needs, whole = source.reference_needs, data.splits[0]
+
+    def few(array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(array[:_TRAINING_EXAMPLES].copy()).to(device)
+
+    train = few(split_for(needs, whole).train)
+    given = {need: None if array is None else few(array) for need, array in reference_data(needs, whole).items()}
+    subject = Subject(build, train, data.value_range, device, given, bool(source.reference))
+    yield from run_checks(MODEL_CHECKS, subject, seconds_per_check)
 
 
 def training_yields_finite_metrics(subject: Subject) -> None:
@@ -146,7 +155,7 @@ def samples_are_in_range(subject: Subject) -> None:
 
 
 def sampling_is_determined(subject: Subject) -> None:
-    """Equal generators give equal samples, different ones different samples."""
+    """Equal generators give equal samples, different ones different samples; a reference may be the same every time."""
     model = subject.trained()
     first, again, other = (model.sample(16, generator=subject.generator(seed)) for seed in (2, 2, 3))
     if not equal(first, again):
@@ -154,7 +163,7 @@ def sampling_is_determined(subject: Subject) -> None:
             "Two calls of sample with equal generators differ. Draw every random number from the generator, "
             "and let nothing else change from call to call."
         )
-    if equal(first, other):
+    if equal(first, other) and not subject.is_reference:
         raise Violation("sample does not depend on its generator. Draw from it, as in torch.randn(..., generator=...).")
 
 
@@ -318,4 +327,5 @@ MODEL_CHECKS: tuple[Check[Subject], ...] = (
     Check(chains_start_where_they_are_told, (chains_are_determined,)),
     Check(codes_are_decoded, (sampling_is_determined,)),
     Check(discriminator_is_sound, (process_is_left_alone,)),
+    Check(density_is_sound, (process_is_left_alone,)),
 )

@@ -6,7 +6,7 @@ import io
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count, islice
 from typing import Any
@@ -32,12 +32,16 @@ class Subject:
         train: `[n, *event_shape]` training data; a model is given copies.
         value_range: The range of the data.
         device: The device of models and generators.
+        given: What a reference is given besides, by keyword.
+        is_reference: Whether it is one, which need not draw different samples from different generators.
     """
 
     build: Callable[[], Any]
     train: torch.Tensor
     value_range: tuple[float, float]
     device: str
+    given: Mapping[str, torch.Tensor | None] = field(default_factory=dict)
+    is_reference: bool = False
 
     def generator(self, seed: int) -> torch.Generator:
         """A fresh generator on the device."""
@@ -59,7 +63,7 @@ class Subject:
         Raises:
             Violation: It yields none, or what it yields is no mapping of named finite floats.
         """
-        epochs = model.fit(train, generator=generator)
+        epochs = model.fit(train, **frozen(self.given), generator=generator)
         if not isinstance(epochs, Iterator):
             raise Violation(
                 f"fit returned {type(epochs).__name__}, not an iterator over epochs. "

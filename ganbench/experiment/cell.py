@@ -6,11 +6,13 @@ import time
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from ganbench.errors import StoreError, UserError, text_of
 from ganbench.evaluation import Evaluation
 from ganbench.experiment.calling import calling
 from ganbench.experiment.conditions import Conditions
+from ganbench.experiment.exact import exact_score
 from ganbench.experiment.plan import Cell
 from ganbench.experiment.progress import Progress
 from ganbench.experiment.sampling import Drawn, draw_samples, given_samples
@@ -18,6 +20,7 @@ from ganbench.experiment.training import train_model
 from ganbench.records.provenance import collect_provenance
 from ganbench.records.record import Record, SamplesRef, Score, Timing, Training
 from ganbench.records.store import Store
+from ganbench.registry.metrics import MetricSource
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.user_files import user_error_place
 
@@ -100,7 +103,7 @@ def _reason(error: BaseException) -> str:
 
 def _measure(cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome) -> None:
     stored = store.find_record(cell.protocol.name, cell.place)
-    drawn, key = _samples(cell, store, conditions, progress, outcome, stored)
+    drawn, key, model = _samples(cell, store, conditions, progress, outcome, stored)
     outcome.samples = drawn.reference(key)
     if stored is not None and stored.samples is not None and stored.training is not None:
         outcome.training = outcome.training or stored.training
@@ -114,15 +117,23 @@ def _measure(cell: Cell, store: Store, conditions: Conditions, progress: Progres
     try:
         for metric in cell.metrics_of(outcome.samples):
             score = known.get(cell.score_key(metric, outcome.samples))
-            if score is None:
-                progress.step_started(cell, metric.label)
-                begun = time.monotonic()
-                with calling(f"The metric {metric.label!r}"):
-                    score = evaluation.score(metric)
-                outcome.score_seconds[metric.label] = time.monotonic() - begun
-            outcome.scores.append(score)
+            outcome.scores.append(score or _score(cell, metric, evaluation, progress, outcome))
+        exact = cell.exact_key(outcome.samples)
+        if exact and exact not in known:
+            model = model or train_model(cell, store, conditions, progress).model  # from its checkpoint
+            known[exact] = exact_score(cell, model, outcome.samples, conditions.device)
+        outcome.scores += [known[exact]] if exact else []
     finally:
         outcome.scores += others
+
+
+def _score(cell: Cell, metric: MetricSource, evaluation: Evaluation, progress: Progress, outcome: _Outcome) -> Score:
+    progress.step_started(cell, metric.label)
+    begun = time.monotonic()
+    with calling(f"The metric {metric.label!r}"):
+        score = evaluation.score(metric)
+    outcome.score_seconds[metric.label] = time.monotonic() - begun
+    return score
 
 
 def _check_same(stored: Record | None, samples: SamplesRef, store: Store) -> None:
@@ -137,16 +148,16 @@ def _check_same(stored: Record | None, samples: SamplesRef, store: Store) -> Non
 
 def _samples(
     cell: Cell, store: Store, conditions: Conditions, progress: Progress, outcome: _Outcome, stored: Record | None
-) -> tuple[Drawn, str]:
-    """The samples of a cell, from the store, from their file or from the trained model; and the key of their file."""
+) -> tuple[Drawn, str, Any]:
+    """The samples of a cell, from the store, from their file or from a model; the key of their file; and the model."""
     if isinstance(cell.model, SampleFile | SampleArray):
-        return given_samples(cell, cell.model), cell.samples_key
+        return given_samples(cell, cell.model), cell.samples_key, None
     found = store.read_samples(cell.samples_key)
     if found is not None:
         samples, outcome.training = found
         drawn = Drawn(samples, store.read_chains(cell.samples_key))
         _check_same(stored, drawn.reference(cell.samples_key), store)
-        return drawn, cell.samples_key
+        return drawn, cell.samples_key, None
     trained = train_model(cell, store, conditions, progress)
     outcome.training, outcome.train_seconds = trained.training, trained.training.seconds
     key = cell.samples_key_after(trained.training.epochs) if trained.training.stopped else cell.samples_key
@@ -158,4 +169,4 @@ def _samples(
     if drawn.chains is not None:
         store.write_chains(key, drawn.chains)
     store.write_samples(key, drawn.samples, outcome.training)
-    return drawn, key
+    return drawn, key, trained.model

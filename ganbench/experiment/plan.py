@@ -23,16 +23,17 @@ from ganbench.evaluation import score_key
 from ganbench.files import content_key
 from ganbench.metrics.metric import Finding
 from ganbench.protocols import DatasetPlan, Protocol, Selection
-from ganbench.records.record import DataRef, ModelRef, Place, Record, SamplesRef, Score
+from ganbench.records.record import EXACT, DataRef, ModelRef, Place, Record, SamplesRef, Score
 from ganbench.records.store import Store
 from ganbench.registry.metrics import MetricSource, find_metrics
 from ganbench.registry.models import ModelObject, ModelSource, find_model
+from ganbench.registry.references import reference_data, split_for
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.variant import Variant
 from ganbench.runtime.memory import free_bytes
 from ganbench.runtime.seeding import derive_seed
 
-__all__ = ["Cell", "Plan", "Request", "make_plan"]
+__all__ = ["Cell", "Plan", "Request", "data_ref", "make_plan"]
 
 _CHAIN_SAMPLING = 1  # raised when `ganbench.experiment.chains` draws other samples by the same rule
 
@@ -51,6 +52,7 @@ class Request:
         seeds: Base seeds.
         data_root: Where data sets lie; None for the default place.
         download: Whether data that can be downloaded may be.
+        ladder: Whether the protocol's rows of known standing are run besides.
     """
 
     protocol: Protocol
@@ -60,6 +62,7 @@ class Request:
     seeds: tuple[int, ...] = (0,)
     data_root: str | None = None
     download: bool = False
+    ladder: bool = False
 
     @property
     def is_in_memory(self) -> bool:
@@ -119,15 +122,22 @@ class Cell:
     @cached_property
     def train_key(self) -> str:
         """Key of the trained model: its source, hyper-parameters, training data and seed."""
-        return content_key(
-            {
-                "model": self.model.name,
-                "source": self.source,
-                "hyperparameters": self._hyperparameters(of_sampling=False),
-                "train": self.split.train_checksum,
-                "seed": self.seed_for("train"),
-            }
-        )
+        content = {
+            "model": self.model.name,
+            "source": self.source,
+            "hyperparameters": self._hyperparameters(of_sampling=False),
+            "train": self.split.train_checksum,
+            "seed": self.seed_for("train"),
+        }
+        given = {need: None if data is None else content_checksum(data) for need, data in self.reference_data.items()}
+        return content_key(content | ({"given": given} if given else {}))
+
+    @property
+    def reference_data(self) -> dict[str, np.ndarray | None]:
+        """What the model is given besides the training examples; nothing, unless it is a reference."""
+        if not isinstance(self.model, ModelSource | ModelObject) or not self.model.reference_needs:
+            return {}
+        return reference_data(self.model.reference_needs, _split_named(self.dataset, self.split.name))
 
     @cached_property
     def samples_key(self) -> str:
@@ -183,10 +193,21 @@ class Cell:
         """The metrics that have something to measure."""
         return [m for m in self.metrics if samples.chains is not None or "chains" not in m.metric.needs]
 
+    def exact_key(self, samples: SamplesRef) -> str:
+        """Key of the exact log-likelihood of the test data; empty for models without a density."""
+        if not isinstance(self.model, ModelSource | ModelObject) or not self.model.has_log_density:
+            return ""
+        return content_key([EXACT, samples.key, self.split.test_checksum])
+
     def reusable_scores(self, record: Record | None, samples: SamplesRef) -> list[Score]:
         """The stored scores that still agree with all that they depend on, for the metrics of this cell."""
-        keys = {self.score_key(metric, samples) for metric in self.metrics_of(samples)}
+        keys = {*self._score_keys(samples)}
         return [score for score in record.scores if score.key in keys] if record else []
+
+    def _score_keys(self, samples: SamplesRef) -> list[str]:
+        """Those of all that this cell is to find out."""
+        exact = self.exact_key(samples)
+        return [self.score_key(metric, samples) for metric in self.metrics_of(samples)] + [exact] * bool(exact)
 
     def scores_of_other_metrics(self, record: Record | None, samples: SamplesRef) -> list[Score]:
         """The stored scores of the same samples and data by metrics that are not asked for now."""
@@ -196,6 +217,7 @@ class Cell:
         versions = {metric.name: metric.metric.version for metric in self.metrics}
         # Records of format 1 do not know what their scores depend on.
         others = [score for score in record.scores if score.key and (score.metric, score.settings) not in asked]
+        others = [score for score in others if score.metric != EXACT]
         others = [score for score in others if score.version == versions.get(score.metric, score.version)]
         same = (record.dataset.identity, record.dataset.checksum) == (self.data.identity, self.data.checksum)
         return others if same else []
@@ -206,7 +228,7 @@ class Cell:
             return False
         if record.samples.key != self.samples_key:
             return False
-        return len(self.reusable_scores(record, record.samples)) == len(self.metrics_of(record.samples))
+        return len(self.reusable_scores(record, record.samples)) == len(self._score_keys(record.samples))
 
 
 @dataclass(frozen=True)
@@ -260,20 +282,25 @@ def make_plan(request: Request) -> Plan:
 
 def _cells_on(request: Request, plan: DatasetPlan, dataset: Dataset, spec: Any) -> Iterator[Cell]:
     """The cells of one data set."""
-    data = _data_ref(dataset)
+    data = data_ref(dataset)
     origin = Origin(spec, request.data_root, (*request.protocol.metrics_on(plan), *request.metrics))
     metrics = find_metrics(origin.metrics)
     for metric in metrics:
         score_key(metric, "", dataset.splits[0], 0)  # refuses data that lack what it needs
     preset = plan.preset or ("" if data.mark else plan.name)
-    for model_spec in request.models or plan.models or request.protocol.models:
+    models = list(request.models or plan.models or request.protocol.models)
+    ladder = request.protocol.ladder.models if request.ladder else ()
+    for position, model_spec in enumerate([*models, *ladder]):
         model = find_model(model_spec)
         source = model.fingerprint  # before anything else is read of it
         variant = model.variant(preset, dataset.event_shape)
         model_ref = _model_ref(model, variant)
-        trained = isinstance(model, ModelSource | ModelObject)
-        for seed in request.seeds if trained else request.seeds[:1]:  # samples are the same from every seed
-            for split in dataset.splits:
+        needs = model.reference_needs if isinstance(model, ModelSource | ModelObject) else ()
+        # samples are the same from every seed, and one training of a reference is enough
+        once = position >= len(models) or not isinstance(model, ModelSource | ModelObject)
+        for seed in request.seeds[:1] if once else request.seeds:
+            for whole in dataset.splits:
+                split = split_for(needs, whole)
                 yield Cell(
                     request.protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin, source
                 )
@@ -290,11 +317,12 @@ def _datasets(request: Request) -> list[tuple[DatasetPlan, Dataset | Unavailable
         if isinstance(dataset, UnavailableDataset):
             found.setdefault(dataset.name, (plan, dataset, spec))
         else:
-            found.setdefault(_data_ref(dataset).identity, (plan, apply_duplicate_rule(dataset, plan.duplicates), spec))
+            found.setdefault(data_ref(dataset).identity, (plan, apply_duplicate_rule(dataset, plan.duplicates), spec))
     return list(found.values())
 
 
-def _data_ref(dataset: Dataset) -> DataRef:
+def data_ref(dataset: Dataset) -> DataRef:
+    """What a record says of a data set."""
     found = Finding("duplicates", dataset.duplicates, "note", "data")
     mark = dataset.checksum[:8] if dataset.is_own else ""
     return DataRef(dataset.name, dataset.checksum, mark, (found,) if dataset.duplicates else ())
@@ -308,7 +336,12 @@ def _model_ref(model: Model, variant: Variant) -> ModelRef:
         preset=variant.preset,
         mark=model.mark,
         depends_on=model.dependencies(),
+        reference=model.reference if isinstance(model, ModelSource | ModelObject) else "",
     )
+
+
+def _split_named(dataset: Dataset, name: str) -> Split:
+    return next((split for split in dataset.splits if split.name == name), dataset.splits[0])
 
 
 def _cell_again(
@@ -332,10 +365,11 @@ def _cell_again(
     """
     plan = protocol.dataset_plan(origin.dataset)
     dataset = _read_again(origin.dataset, origin.data_root, plan.duplicates if plan else "keep")
-    split = next((split for split in dataset.splits if split.name == fold), dataset.splits[0])
+    needs = model.reference_needs if isinstance(model, ModelSource | ModelObject) else ()
+    split = split_for(needs, _split_named(dataset, fold))
     metrics = find_metrics(origin.metrics)
     cell = Cell(protocol, data, model_ref, dataset, split, model, variant, metrics, seed, origin, source)
-    same = _data_ref(dataset) == data and cell.samples_key == samples_key
+    same = data_ref(dataset) == data and cell.samples_key == samples_key
     if not same or tuple(metric.key for metric in metrics) != metric_keys:
         raise StoreError("The data or a metric changed while the run went on. Run the same command again.")
     return cell

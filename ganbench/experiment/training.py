@@ -186,7 +186,13 @@ class _Training:
 
 
 def _epochs(model: Any, train: Any, generator: Any, cell: Cell) -> Iterator[Mapping[str, float]]:
-    epochs = model.fit(train, generator=generator)
+    import torch
+
+    given = {
+        need: None if data is None else torch.tensor(data, device=train.device)
+        for need, data in cell.reference_data.items()
+    }
+    epochs = model.fit(train, **given, generator=generator)
     if not isinstance(epochs, Iterator):
         raise ModelError(
             f"{cell.variant.label!r}: fit returned {type(epochs).__name__}; it must be a generator that yields the "

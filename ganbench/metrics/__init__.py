@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganbench.metrics._kernels.neighbors import nearest_neighbors
-    from ganbench.metrics._kernels.parzen import effective_kernels, parzen_log_density
+    from ganbench.metrics._kernels.parzen import parzen_log_density
+    from ganbench.metrics._kernels.weights import effective_kernels
+    from ganbench.metrics.case import Case
     from ganbench.metrics.metric import Curve, Finding, Labels, Metric, MetricResult, Value
     from ganbench.metrics.parzen import PAPER_GRID, BandwidthSelection, refine_bandwidth, select_bandwidth
+    from ganbench.metrics.parzen_window import ParzenWindow
     from ganbench.metrics.standard_error import MeanWithError, jackknife_error, mean_with_error, prediction_error
 
 _HOME = {
     "PAPER_GRID": "parzen",
     "BandwidthSelection": "parzen",
+    "Case": "case",
     "Chains": "metric",
     "Curve": "metric",
     "Finding": "metric",
@@ -26,8 +30,9 @@ _HOME = {
     "MeanWithError": "standard_error",
     "Metric": "metric",
     "MetricResult": "metric",
+    "ParzenWindow": "parzen_window",
     "Value": "metric",
-    "effective_kernels": "_kernels.parzen",
+    "effective_kernels": "_kernels.weights",
     "jackknife_error": "standard_error",
     "mean_with_error": "standard_error",
     "nearest_neighbors": "_kernels.neighbors",
@@ -40,6 +45,7 @@ _HOME = {
 __all__ = [
     "PAPER_GRID",
     "BandwidthSelection",
+    "Case",
     "Chains",
     "Curve",
     "Finding",
@@ -47,6 +53,7 @@ __all__ = [
     "MeanWithError",
     "Metric",
     "MetricResult",
+    "ParzenWindow",
     "Value",
     "effective_kernels",
     "jackknife_error",

@@ -12,8 +12,9 @@ A metric is any object with the attributes and the method of `Metric`; no base c
             distance = (generated.mean(0) - test.mean(0)).abs().mean()
             return MetricResult({"pixel_mean_distance": Value(float(distance))})
 
-`ganbench check ./my_metric.py:PixelMean` tells whether the contract is kept. A package makes its metric known by an
-entry point of the group `ganbench.metrics`; a protocol names it in `metrics = [...]`, a command by `--metrics`.
+`ganbench check ./my_metric.py:PixelMean` tells whether the contract is kept; a method ``reference_cases()`` (see
+`ganbench.metrics.case`) brings cases whose answer is known to `ganbench selftest`. A package makes its metric known by
+an entry point of the group `ganbench.metrics`; a protocol names it in `metrics = [...]`, a command by `--metrics`.
 """
 
 from __future__ import annotations

@@ -26,22 +26,22 @@ import numpy as np
 
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Curve, Finding, MetricResult, Value
-from ganbench.metrics.standard_error import jackknife_error, mean_with_error
+from ganbench.metrics.parzen_health import GROUPS_OF_SAMPLES, GroupSums, Growth, findings
+from ganbench.metrics.standard_error import mean_with_error
 
 if TYPE_CHECKING:
     import torch
 
     from ganbench.metrics._kernels.distances import Points
+    from ganbench.metrics._kernels.weights import KernelWeights
 
 __all__ = ["PAPER_GRID", "BandwidthSelection", "Parzen", "refine_bandwidth", "select_bandwidth"]
 
 PAPER_GRID: tuple[float, ...] = tuple(0.1 * 10.0 ** (i / 9) for i in range(10))
 """The ten bandwidths of the source: 0.1 to 1, evenly spaced in the logarithm."""
 
-_EXAMPLES_FOR_KERNELS = 1000  # test examples of which the effective kernels are counted
-_FEW_KERNELS = 2.0
+_EXAMPLES_FOR_KERNELS = 1000  # test examples whose kernels are weighed
 _RESAMPLES = 400  # of validation examples: they tell a standard deviation to 4 %
-_FRACTIONS = (8, 4, 2, 1)  # an eighth of the samples, a quarter, ...
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,8 @@ class Parzen:
     """
 
     name = "parzen"
-    version = 2  # 2: errors across samples and validation examples, the curve over the number of samples
+    version = 3  # 2: errors across samples and validation examples, the curve over the number of samples
+    # 3: perplexity in place of the inverse participation ratio, share of the nearest kernel, extrapolation
     direction = "higher"
     needs = ("valid", "test")
 
@@ -164,10 +165,14 @@ class Parzen:
         """Values `mean_log_likelihood` (nats, across examples), `bandwidth`, `valid_mean_log_likelihood`, ...
 
         `mean_log_likelihood_across_samples` and `mean_log_likelihood_across_validation` are the same number with the
-        other parts of its error. The curve "bandwidth" is the validation data's mean log-likelihood against the
-        bandwidth, the curve "samples" the test data's against the number of samples, each number's among the next's.
+        other parts of its error, and `mean_log_likelihood_extrapolated` what infinitely many samples would give at the
+        same bandwidth. `effective_kernels` is the median, over some test examples, of the perplexity of the kernel
+        weights, and `nearest_kernel_share` the mean share of the nearest kernel.
+
+        The curve "bandwidth" is the validation data's mean log-likelihood against the bandwidth, the curve "samples"
+        the test data's against the number of samples, each number's among the next's.
         """
-        from ganbench.metrics._kernels.parzen import effective_kernels
+        from ganbench.metrics._kernels.weights import kernel_weights
 
         validation = valid[: self.validation_limit or len(valid)]
         coarse = select_bandwidth(validation, generated, self.grid)
@@ -175,66 +180,22 @@ class Parzen:
         if self.refinement_steps:
             fine = refine_bandwidth(validation, generated, coarse, steps=self.refinement_steps)
             selections = {"": fine, "grid_": coarse}
+        bandwidths = [selection.bandwidth for selection in selections.values()]
+        sums = GroupSums.of(test, generated, bandwidths, self.groups)
+        some = test[:: -(-len(test) // _EXAMPLES_FOR_KERNELS)]
+        weights = kernel_weights(some, generated, bandwidths)
+        growths = [sums.growth(which) for which in range(len(bandwidths))]
         values: dict[str, Value] = {}
         curves: dict[str, Curve] = {}
-        sums = GroupSums.of(test, generated, [s.bandwidth for s in selections.values()], self.groups)
         for which, (prefix, selection) in enumerate(selections.items()):
-            found = _values(sums, which, selection)
-            kernels = effective_kernels(test[:_EXAMPLES_FOR_KERNELS], generated, selection.bandwidth)
-            found["effective_kernels"] = Value(float(kernels.median()))
+            found = _values(sums, which, selection, growths[which]) | _of_kernels(weights, which)
             values |= {prefix + name: value for name, value in found.items()}
             curves[f"{prefix}bandwidth"] = Curve(
                 "bandwidth", "valid_mean_log_likelihood", selection.grid, selection.mean_log_likelihoods
             )
-            curves[f"{prefix}samples"] = Curve("n_samples", "mean_log_likelihood", *sums.growth(which))
-        return MetricResult(values, curves, _findings(selections[""], coarse, values["effective_kernels"].value))
-
-
-@dataclass(frozen=True)
-class GroupSums:
-    """Kernel sums of test examples over groups of the samples, from one pass over all pairs.
-
-    Attributes:
-        sizes: Samples of each of the g groups.
-        before: float64 `[g, bandwidths, n]`, the log of the kernel sums over the first 1, 2, ..., g groups.
-        after: The same over the last g, ..., 2, 1 groups.
-    """
-
-    sizes: tuple[int, ...]
-    before: torch.Tensor
-    after: torch.Tensor
-
-    @classmethod
-    def of(cls, test: Points, samples: Points, bandwidths: Sequence[float], groups: int) -> GroupSums:
-        """Deal the samples into groups in turn, and sum their kernels."""
-        import torch
-
-        from ganbench.metrics._kernels.parzen import parzen_log_density
-
-        parts = [samples[first::groups] for first in range(min(groups, len(samples)))]
-        sums = torch.stack([parzen_log_density(test, part, bandwidths) + math.log(len(part)) for part in parts])
-        after = sums.flip(0).logcumsumexp(0).flip(0)
-        return cls(tuple(map(len, parts)), sums.logcumsumexp(0), after)
-
-    def log_likelihoods(self, which: int) -> np.ndarray:
-        """Of every test example, `[n]`, by all samples, at one of the bandwidths."""
-        result: np.ndarray = (self.before[-1, which] - math.log(sum(self.sizes))).cpu().numpy()
-        return result
-
-    def error(self, which: int) -> float:
-        """The standard error of their mean across samples, by the jackknife; NaN for a single sample."""
-        import torch
-
-        without = torch.logaddexp(self.before[:-2, which], self.after[2:, which])  # all but the first and the last
-        sums = torch.cat((self.after[1:2, which], without, self.before[-2:-1, which])).mean(1).cpu().numpy()
-        return jackknife_error(sums - np.log(sum(self.sizes) - np.array(self.sizes[: len(sums)])))
-
-    def growth(self, which: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Numbers of samples, and the mean log-likelihood by as many: of nested sets of whole groups."""
-        counts = sorted({max(1, len(self.sizes) // fraction) for fraction in _FRACTIONS})
-        numbers = [sum(self.sizes[:count]) for count in counts]
-        means = self.before[:, which].mean(1).tolist()
-        return tuple(numbers), tuple(means[c - 1] - math.log(n) for c, n in zip(counts, numbers, strict=True))
+            curves[f"{prefix}samples"] = Curve("n_samples", "mean_log_likelihood", *sums.curve(which))
+        health = (*_at_edge(selections[""], coarse), *findings(values, growths[0], len(generated)))
+        return MetricResult(values, curves, health)
 
 
 def bandwidth_error(selection: BandwidthSelection) -> float:
@@ -293,7 +254,7 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _values(sums: GroupSums, which: int, selection: BandwidthSelection) -> dict[str, Value]:
+def _values(sums: GroupSums, which: int, selection: BandwidthSelection, growth: Growth | None) -> dict[str, Value]:
     per_example = sums.log_likelihoods(which)
     summary = mean_with_error(per_example, across="examples")
 
@@ -301,22 +262,32 @@ def _values(sums: GroupSums, which: int, selection: BandwidthSelection) -> dict[
         known = not math.isnan(error)
         return Value(summary.mean, "nats", error if known else None, across if known else "", examples)
 
-    return {
+    values = {
         "mean_log_likelihood": mean(summary.standard_error, "examples", tuple(np.round(per_example, 6).tolist())),
         "bandwidth": Value(selection.bandwidth),
         "valid_mean_log_likelihood": Value(max(selection.mean_log_likelihoods), "nats"),
         "mean_log_likelihood_across_samples": mean(sums.error(which), "samples"),
         "mean_log_likelihood_across_validation": mean(bandwidth_error(selection), "validation examples"),
     }
+    if growth is not None:
+        values["mean_log_likelihood_extrapolated"] = Value(growth.limit, "nats", growth.error, GROUPS_OF_SAMPLES)
+    return values
 
 
-def _findings(chosen: BandwidthSelection, coarse: BandwidthSelection, kernels: float) -> tuple[Finding, ...]:
-    findings = []
-    if chosen.at_edge:
-        ends = f"{coarse.grid[0]:g}..{coarse.grid[-1]:g}"
-        text = f"the best bandwidth lies at the edge of the grid {ends}; the optimum may lie outside"
-        findings.append(Finding("bandwidth-at-edge", text))
-    if kernels < _FEW_KERNELS:
-        text = f"the median test example sees {kernels:.1f} kernels: this is a nearest-neighbour distance in disguise"
-        findings.append(Finding("few-effective-kernels", text, "note"))
-    return tuple(findings)
+def _of_kernels(weights: KernelWeights, which: int) -> dict[str, Value]:
+    share = mean_with_error(weights.largest[which].cpu().numpy(), across="examples")
+    known = not math.isnan(share.standard_error)
+    return {
+        "effective_kernels": Value(float(weights.effective[which].quantile(0.5))),
+        "nearest_kernel_share": Value(
+            share.mean, "", share.standard_error if known else None, "examples" if known else ""
+        ),
+    }
+
+
+def _at_edge(chosen: BandwidthSelection, coarse: BandwidthSelection) -> tuple[Finding, ...]:
+    if not chosen.at_edge:
+        return ()
+    ends = f"{coarse.grid[0]:g}..{coarse.grid[-1]:g}"
+    text = f"the best bandwidth lies at the edge of the grid {ends}; the optimum may lie outside"
+    return (Finding("bandwidth-at-edge", text),)

@@ -11,6 +11,8 @@ from msgspec import Meta
 
 from ganbench.choices import protocol_names
 from ganbench.errors import DataError, UnknownNameError
+from ganbench.protocols.cluster import ClusterSettings
+from ganbench.protocols.ladder import Ladder
 from ganbench.protocols.published import Judgement, Published
 from ganbench.protocols.sampling import ChainRule, Count, Selection
 from ganbench.schema import convert
@@ -75,12 +77,14 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         titles: Row titles by model name.
         published: Published values of the Parzen log-likelihood.
         judgement: How measured values are held against them.
+        ladder: Rows of known standing, for `--ladder`.
         threads: Threads of a cell on the CPU, which decide the last bits of its numbers; 0 for all of the machine. With
             one, as many cells run side by side as there are cores: right for models so small that two cores on one
             matrix product cost more than they save.
         chains: How models that are sampled by Markov chains are sampled.
         selection: Which epoch of a training is sampled; the last one unless said.
         seconds_per_cell: Rough cost on two CPU cores, by data set and model name, for the estimate of a plan.
+        slurm: What jobs on a cluster ask for.
     """
 
     name: Name
@@ -93,10 +97,12 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     titles: dict[str, str] = {}
     published: tuple[Published, ...] = ()
     judgement: Judgement = Judgement()
+    ladder: Ladder = Ladder()
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     chains: ChainRule = ChainRule()
     selection: Selection | None = None
     seconds_per_cell: dict[str, dict[str, Seconds]] = {}
+    slurm: ClusterSettings | None = None
 
     def __post_init__(self) -> None:
         names = [plan.name for plan in self.datasets]

@@ -12,14 +12,24 @@ from ganbench.choices import Bandwidth
 from ganbench.errors import StoreError, UsageError
 from ganbench.metrics.metric import Finding
 from ganbench.protocols import DatasetPlan, Protocol, Published
-from ganbench.records.record import Record, Score
+from ganbench.records.ladder import ABOVE_TRAINING_IMAGES, exceeds
+from ganbench.records.record import EXACT, Record, Score
 from ganbench.records.row import Row, to_frame
 from ganbench.records.summary import error_part, spread, summarize
 
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["PARZEN", "PARZEN_QUANTITIES", "is_shown", "published_fields", "score_frame", "score_rows"]
+__all__ = [
+    "PARZEN",
+    "PARZEN_QUANTITIES",
+    "is_shown",
+    "published_fields",
+    "score_frame",
+    "score_rows",
+    "why_incomparable",
+    "without_repeats",
+]
 
 PARZEN, _LIKELIHOOD, _GRID = "parzen", "mean_log_likelihood", "grid_"
 PARZEN_QUANTITIES = (_LIKELIHOOD, _GRID + _LIKELIHOOD)
@@ -40,6 +50,7 @@ def score_rows(
     metrics: Sequence[str] = (),
     bandwidth: Bandwidth | None = None,
     every_value: bool = False,
+    ladder: bool = True,
 ) -> list[Row]:
     """One row per data set, model, metric, quantity and kind of standard error.
 
@@ -59,6 +70,7 @@ def score_rows(
         bandwidth: "grid" shows the Parzen estimate at the optimum of the coarse grid, "refined" that of the second
             search; by default the refined one where there is one.
         every_value: All quantities of each metric, not the first only.
+        ladder: Whether references are shown that are not among `models`.
 
     Raises:
         UsageError: A refined bandwidth is asked for and was not searched for.
@@ -75,11 +87,12 @@ def score_rows(
             )
     rows: list[Row] = []
     for identity, of_dataset in _grouped(records, lambda record: record.dataset.identity).items():
-        shown = [record for record in of_dataset if is_shown(record, models, datasets)]
+        shown = [record for record in of_dataset if is_shown(record, models, datasets, ladder=ladder)]
+        real = [r for r in of_dataset if r.model.reference and r.model.spec == protocol.ladder.real_data]
         folds = sorted({record.fold for record in of_dataset}, key=lambda name: (len(name), name))
         plan = protocol.plan_of(identity) or DatasetPlan(name=identity)
         for column in _columns(shown, protocol, plan, metrics):
-            rows.extend(_rows(shown, column, _View(protocol, plan, tuple(folds), bandwidth, every_value)))
+            rows.extend(_rows(shown, column, _View(protocol, plan, tuple(folds), bandwidth, every_value, tuple(real))))
     return rows
 
 
@@ -92,6 +105,7 @@ class _View:
     folds: tuple[str, ...]
     bandwidth: Bandwidth | None
     every_value: bool
+    real: tuple[Record, ...]
 
     def quantities(self, scores: Sequence[Score]) -> list[str]:
         """Which values of a metric are shown."""
@@ -142,10 +156,14 @@ def _grouped(records: Iterable[Record], key: Callable[[Record], str]) -> dict[st
     return groups
 
 
-def is_shown(record: Record, models: Collection[str], datasets: Collection[str]) -> bool:
-    """Whether a record is of one of the models and of one of the data sets; of any, where none are named."""
+def is_shown(record: Record, models: Collection[str], datasets: Collection[str], *, ladder: bool = True) -> bool:
+    """Whether a record is of one of the models and of one of the data sets; of any, where none are named.
+
+    With `ladder` a reference is shown whatever models are named; without, where it is named.
+    """
     model, data = record.model, record.dataset
-    of_model = not models or bool({model.name, model.spec, model.identity} & set(models))
+    named = bool({model.name, model.spec, model.identity} & set(models))
+    of_model = named or (ladder if model.reference else not models)
     return of_model and (not datasets or bool({data.name, data.identity} & set(datasets)))
 
 
@@ -159,6 +177,8 @@ def _columns(records: Sequence[Record], protocol: Protocol, plan: DatasetPlan, m
         chosen = [*(name for name in planned if name in known or ":" not in name), *known]
     if not known and not chosen:  # everything failed, and metrics in files have their names inside
         chosen = [name for name in planned if ":" in name]
+    if PARZEN in chosen and EXACT in known:
+        chosen.insert(chosen.index(PARZEN) + 1, EXACT)
     asked = [name for name in metrics if name in known or any(record.status == "failed" for record in records)]
     return [column for name in dict.fromkeys([*chosen, *asked]) for column in _variants(name, records)]
 
@@ -186,15 +206,33 @@ def _canonical(value: Any) -> str:
 
 def _rows(records: Sequence[Record], column: _Column, view: _View) -> Iterator[Row]:
     scored = [(record, score) for record in records if (score := column.find(record)) is not None]
-    _check_comparable(column.metric, scored)
+    _check_comparable(scored)
     scores = [score for _, score in scored]
     for group in _groups(records, view.protocol):
+        if column.metric == EXACT and not any(column.find(record) for record in group.records):
+            continue  # it has no density
         kinds = [*view.plan.standard_error_across, *(["seeds"] if group.seeds > 1 else [])]
         for quantity in view.quantities(scores):
             typical = next((score.values[quantity] for score in scores if quantity in score.values), None)
             for kind in kinds:
                 across = typical.across if typical and not typical.per_example and kind == "examples" else kind
-                yield _row(group, column, quantity, kind, view)._replace(standard_error_across=across)
+                row = _row(group, column, quantity, kind, view)._replace(standard_error_across=across)
+                yield row._replace(
+                    findings=(*row.findings, *_above_training_images(row, group, column, quantity, view))
+                )
+
+
+def _above_training_images(row: Row, group: _Group, column: _Column, quantity: str, view: _View) -> Iterator[Finding]:
+    """Whether the likelihood of a model exceeds that of training images in place of its samples."""
+    if row.reference or column.metric != PARZEN or quantity not in PARZEN_QUANTITIES:
+        return
+    model, real = (
+        [(r, score) for r in records if (score := column.find(r)) is not None and quantity in score.values]
+        for records in (group.records, view.real)
+    )
+    across, within = row.standard_error_across, view.protocol.judgement.within
+    if exceeds(model, real, quantity, across=across, first_fold=view.folds[0], within=within):
+        yield ABOVE_TRAINING_IMAGES
 
 
 def _groups(records: Sequence[Record], protocol: Protocol) -> list[_Group]:
@@ -204,12 +242,12 @@ def _groups(records: Sequence[Record], protocol: Protocol) -> list[_Group]:
     taken = {name.partition("[")[0] for name in (*protocol.models, *protocol.titles)}
     marked = {spec for spec in specs if specs.count(spec) > 1 or spec.partition("[")[0] in taken}
     return [
-        _Group(tuple(_without_repeats(group)), identity if group[0].model.spec in marked else group[0].model.spec)
+        _Group(tuple(without_repeats(group)), identity if group[0].model.spec in marked else group[0].model.spec)
         for identity, group in groups.items()
     ]
 
 
-def _without_repeats(records: Sequence[Record]) -> Iterator[Record]:
+def without_repeats(records: Sequence[Record]) -> Iterator[Record]:
     """Leave out further seeds of the same samples, as of a file: they are no repetition of anything."""
     seen: set[tuple[str, str]] = set()
     for record in sorted(records, key=lambda record: record.seed):
@@ -219,25 +257,28 @@ def _without_repeats(records: Sequence[Record]) -> Iterator[Record]:
         seen.add(samples)
 
 
-def _check_comparable(metric: str, scored: Sequence[tuple[Record, Score]]) -> None:
+def why_incomparable(first: tuple[Record, Score], second: tuple[Record, Score]) -> str:
+    """In what two scores of one metric differ, of the rules that they were made by and of the data; or nothing."""
+    (record, score), (other, reference) = second, first
+    # older records do not name all settings
+    common = score.settings.keys() & reference.settings.keys()
+    if score.version != reference.version:
+        return f"versions of the metric {score.metric!r}"
+    if any(_canonical(score.settings[key]) != _canonical(reference.settings[key]) for key in common):
+        return f"settings of the metric {score.metric!r}"
+    return "versions of the data" if record.dataset.checksum != other.dataset.checksum else ""
+
+
+def _check_comparable(scored: Sequence[tuple[Record, Score]]) -> None:
     """Refuse to put numbers side by side that were made by different rules or on different data."""
     for record, score in scored[1:]:
-        first, reference = scored[0]
-        # older records do not name all settings
-        common = score.settings.keys() & reference.settings.keys()
-        if score.version != reference.version:
-            what = f"versions of the metric {metric!r}"
-        elif any(_canonical(score.settings[key]) != _canonical(reference.settings[key]) for key in common):
-            what = f"settings of the metric {metric!r}"
-        elif record.dataset.checksum != first.dataset.checksum:
-            what = "versions of the data"
-        else:
-            continue
-        raise StoreError(
-            f"Records of {record.dataset.identity!r} come from different {what} ({first.model.spec} and "
-            f"{record.model.spec}); they are not put into one table. Run the older ones again, or name the models by "
-            "--models."
-        )
+        what = why_incomparable(scored[0], (record, score))
+        if what:
+            raise StoreError(
+                f"Records of {record.dataset.identity!r} come from different {what} ({scored[0][0].model.spec} and "
+                f"{record.model.spec}); they are not put into one table. Run the older ones again, or name the models "
+                "by --models."
+            )
 
 
 def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View) -> Row:
@@ -249,7 +290,7 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
     first = group.records[0]
     row = Row(
         first.protocol, first.dataset.identity, group.title, column.title, quantity, seeds=group.seeds, status=status,
-        reason=reason, **published,
+        reason=reason, reference=first.model.reference, **published,
     )  # fmt: skip
     used = _whole_runs(scored) if across == "seeds" else scored
     if not used:

@@ -20,6 +20,7 @@ from ganbench.records.history import upgrade
 from ganbench.schema import convert, to_json
 
 __all__ = [
+    "EXACT",
     "ChainsRef",
     "DataRef",
     "ModelRef",
@@ -40,6 +41,9 @@ __all__ = [
 SCHEMA_VERSION = 3
 
 _REMEDY = "Move it away and run again, or run with --fresh."
+
+EXACT = "exact_log_likelihood"
+"""The name of the score that comes from the model's own density, and not from its samples."""
 
 Sha256 = Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")]
 
@@ -84,6 +88,7 @@ class ModelRef(_Struct, frozen=True):
         preset: Name of the preset; empty where there is none.
         mark: What tells it apart from others of the same spec; empty for installed models.
         depends_on: Hashes of the sources and files that its training depends on, by name.
+        reference: What the row shows, where it is no model but a `ganbench.Reference`.
     """
 
     name: str
@@ -92,6 +97,7 @@ class ModelRef(_Struct, frozen=True):
     preset: str = ""
     mark: str = ""
     depends_on: dict[str, str] = {}
+    reference: str = ""
 
     @property
     def identity(self) -> str:

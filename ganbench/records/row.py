@@ -43,6 +43,7 @@ class Row(NamedTuple):
         difference: How far the value lies above it, in combined standard errors.
         combined_error: The combined standard error.
         verdict: What follows; see `ganbench.protocols.Judgement`.
+        reference: What the row shows, where it is of no model but of known standing (`ganbench.Reference`).
         status: "done", "failed", "partial: ...", "not run" or "published", of a value that others printed.
         standard_error_unbiased: With n - 1 in the variance.
         findings: What limits the trust in the value.
@@ -78,6 +79,7 @@ class Row(NamedTuple):
     difference: float = math.nan
     combined_error: float = math.nan
     verdict: str = ""
+    reference: str = ""
     status: str = "done"
     standard_error_unbiased: float = math.nan
     findings: tuple[Finding, ...] = ()

@@ -145,7 +145,7 @@ class Store:
         Raises:
             StoreError: A folder cannot be listed.
         """
-        for path in self._record_paths(file_name(protocol) if protocol else "*"):
+        for path in self.record_paths(protocol):
             try:
                 record = self.read_record(path)
             except StoreError as error:
@@ -164,12 +164,16 @@ class Store:
         Raises:
             StoreError: A folder cannot be listed.
         """
-        return sorted({path.relative_to(self.root).parts[1] for path in self._record_paths("*")})
+        return sorted({path.relative_to(self.root).parts[1] for path in self.record_paths()})
 
-    def _record_paths(self, protocol: str) -> list[Path]:
-        """What lies where records do, of the folder of a protocol or of all, "*"."""
+    def record_paths(self, protocol: str | None = None) -> list[Path]:
+        """The files that lie where records do, of a protocol or of all.
+
+        Raises:
+            StoreError: A folder cannot be listed.
+        """
         root = self.root / "records"
-        folders = [root / name for name in names_in(root)] if protocol == "*" else [root / protocol]
+        folders = [root / name for name in names_in(root)] if protocol is None else [root / file_name(protocol)]
         for _ in ("data set", "model"):
             folders = [folder / name for folder in folders for name in names_in(folder)]
         paths = (folder / name for folder in folders for name in names_in(folder))

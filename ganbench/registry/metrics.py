@@ -106,8 +106,8 @@ def find_metric(spec: Any) -> MetricSource:
     """
     if isinstance(spec, MetricSource):
         return spec
-    if isinstance(spec, str):
-        return _from_spec(parse_spec(spec))
+    if isinstance(spec, str | Spec):
+        return _from_spec(parse_spec(spec) if isinstance(spec, str) else spec)
     if isinstance(spec, type):
         return _from_class(spec, {})
     if not hasattr(spec, "measure"):

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from ganbench.errors import DataError, ModelError, UsageError
 from ganbench.files import content_key
+from ganbench.registry.references import REFERENCE_NEEDS
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.source import Source, check_names, find_target, installed, object_target
 from ganbench.registry.specs import Spec, format_spec, like_default, normal_path, parse_spec, same_setting
@@ -227,6 +228,25 @@ class ModelSource(Source):
             raise ModelError(f"{self.name!r}: sampling_hyperparameters names {unknown[0]!r}, which it does not have.")
         return names
 
+    @cached_property
+    def reference(self) -> str:
+        """What the row shows, where the class declares to be a `ganbench.Reference`; empty for a model."""
+        return self.declared_text("reference")
+
+    @cached_property
+    def reference_needs(self) -> tuple[str, ...]:
+        """What a reference is given besides the training examples.
+
+        Raises:
+            ModelError: It declares what there is not, or is no reference: models never see such data.
+        """
+        return _checked_needs(self.name, self.reference, self.declared("reference_needs"))
+
+    @property
+    def has_log_density(self) -> bool:
+        """Whether its class defines `log_density`, as far as its module tells."""
+        return self.has_method("log_density")
+
     def check_settings(self) -> None:
         """Refuse settings that the constructor does not have, as far as its source tells.
 
@@ -292,6 +312,21 @@ class ModelObject:
     def sampling_hyperparameters(self) -> tuple[str, ...]:
         """None that would matter: its training is never used again."""
         return ()
+
+    @property
+    def reference(self) -> str:
+        """What the row shows, where it is a `ganbench.Reference`; empty for a model."""
+        return str(getattr(self.thing, "reference", ""))
+
+    @property
+    def reference_needs(self) -> tuple[str, ...]:
+        """What a reference is given besides the training examples."""
+        return _checked_needs(self.name, self.reference, tuple(getattr(self.thing, "reference_needs", ())))
+
+    @property
+    def has_log_density(self) -> bool:
+        """Whether it has `log_density`."""
+        return hasattr(self.thing, "log_density")
 
     def dependencies(self) -> dict[str, str]:
         """Nothing that could be looked at again."""
@@ -360,6 +395,18 @@ def build_model(
     if missing:
         raise ModelError(f"{name!r} lacks the method {missing[0]}; see the contract in ganbench.model.")
     return model
+
+
+def _checked_needs(name: str, reference: str, needs: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [need for need in needs if need not in REFERENCE_NEEDS]
+    if unknown:
+        raise ModelError(f"{name!r}: reference_needs names {unknown[0]!r}; accepted: {', '.join(REFERENCE_NEEDS)}.")
+    if needs and not reference:
+        raise ModelError(
+            f"{name!r} asks for {', '.join(needs)} by reference_needs, which models never see. If it is no model but a "
+            'row of known standing, say what it shows by reference = "...".'
+        )
+    return needs
 
 
 def _check_settings(name: str, factory: type, hyperparameters: Mapping[str, Any]) -> None:

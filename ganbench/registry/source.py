@@ -175,17 +175,44 @@ class Source:
         Raises:
             ModelError: The source cannot be read, or the declaration is not a literal list of strings.
         """
-        node = self._definitions.get(self.attribute)
-        while isinstance(node, ast.ClassDef):
+        value = self._declaration(attribute)
+        return () if value is None else _strings(self.name, attribute, value)
+
+    def declared_text(self, attribute: str) -> str:
+        """The string that the class has by ``attribute = "..."`` in its body, read without importing it; else empty.
+
+        Raises:
+            ModelError: The source cannot be read, or the declaration is not a literal string.
+        """
+        value = self._declaration(attribute)
+        if value is None:
+            return ""
+        if not isinstance(value, ast.Constant) or not isinstance(value.value, str):
+            raise ModelError(f"{self.name!r}: {attribute} must be a literal string; it is {ast.unparse(value)}.")
+        return value.value
+
+    def has_method(self, name: str) -> bool:
+        """Whether the class, or a base in the same module, defines a method of this name."""
+        return any(isinstance(s, ast.FunctionDef) and s.name == name for node in self._classes() for s in node.body)
+
+    def _declaration(self, attribute: str) -> ast.expr | None:
+        """What the class, or the first of its bases in the same module that has one, assigns to an attribute."""
+        for node in self._classes():
             for statement in node.body:
                 if isinstance(statement, ast.Assign) and any(
                     isinstance(target, ast.Name) and target.id == attribute for target in statement.targets
                 ):
-                    return _strings(self.name, attribute, statement.value)
+                    return statement.value
+        return None
+
+    def _classes(self) -> Iterator[ast.ClassDef]:
+        """The class, its first base, the first base of that, ..., as far as they are in the same module."""
+        node = self._definitions.get(self.attribute)
+        while isinstance(node, ast.ClassDef):
+            yield node
             base = node.bases[0] if node.bases else None
             above = self._definitions.get(base.id) if isinstance(base, ast.Name) else None
             node = above if above is not node else None
-        return ()
 
     def folders(self, name: str) -> Iterator[Path]:
         """Where folders of a name may lie: beside the module, and beside the packages that it is in."""

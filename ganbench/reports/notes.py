@@ -52,6 +52,7 @@ class Notes:
         yield from self.on_trainings([row for row in done if row.prediction_error >= 0])
         for finding in dict.fromkeys(f for r in done for f in (*r.findings, *r.warnings) if f.severity == "warning"):
             yield f"{mark(finding)}: {finding.text}."
+        yield from self.on_references()
         yield from self.on_verdicts()
         yield from self.on_others([row for row in self.rows if row.status == "published"])
         for dataset in dict.fromkeys(row.dataset for row in done):
@@ -125,6 +126,13 @@ class Notes:
             each.append(f"{self.name(row.model, row.dataset)}{quantity}: {parts}")
         note = " (squares add up; what sampling explains is taken off, never below 0)" if "which" in str(each) else ""
         yield f"{'; '.join(each)}{note}."
+
+    def on_references(self) -> Iterator[str]:
+        """What each of the rows shows that are of no model."""
+        for shows, names in _grouped(
+            (row.reference, self.titles.model(row.model)) for row in self.rows if row.reference
+        ):
+            yield f"{', '.join(names)}: {shows}."
 
     def on_verdicts(self) -> Iterator[str]:
         """The rule, the reasons, and how published values were made otherwise."""

@@ -22,7 +22,8 @@ from ganbench.registry.metrics import find_metric
 from ganbench.registry.specs import format_spec, parse_spec
 from ganbench.reports.captions import describe, provenance
 from ganbench.reports.formats import suffix
-from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
+from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet, suspicion_sheet
+from ganbench.reports.suspicion import suspects
 from ganbench.reports.table1 import render_table
 from ganbench.reports.table2 import Comparison, compare_models
 from ganbench.reports.verdicts import judged, printed_by_others
@@ -45,6 +46,7 @@ def table(
     bandwidth: Bandwidth | None = None,
     every_value: bool = False,
     published: bool = False,
+    ladder: bool = False,
 ) -> pandas.DataFrame:
     """The scores of a run, of records, or of a results folder: one row per data set, model, metric and kind of error.
 
@@ -60,6 +62,7 @@ def table(
         bandwidth: "grid" or "refined": at the optimum of which search.
         every_value: All quantities of each metric.
         published: Also values that later papers printed, as rows of their own.
+        ladder: Of a folder, also the rows of known standing that are stored; a run shows those that it has.
 
     Raises:
         StoreError: There are no such records, or they are not comparable.
@@ -70,6 +73,8 @@ def table(
         metrics = [*metrics, *source.plan.request.metrics]
     models, datasets = _models_in_records(models), _datasets_in_records(datasets)
     _check_there(records, models, datasets)
+    if ladder:
+        _check_ladder(records)
     rows = score_rows(
         records,
         chosen,
@@ -78,6 +83,7 @@ def table(
         metrics=_metrics_in_records(metrics, records, must_be_there=not isinstance(source, Run)),
         bandwidth=bandwidth,
         every_value=every_value,
+        ladder=ladder or not isinstance(source, str | Path),
     )
     asked = models or (_names_asked(source.plan.request.models) if isinstance(source, Run) else [])
     rows = judged(rows, records, chosen, models=asked, datasets=datasets)
@@ -109,7 +115,7 @@ def table2(
     records, _ = _records_of(source, protocol)
     models, datasets = _models_in_records(models), _datasets_in_records(datasets)
     _check_there(records, models, datasets)
-    rows = compare_models([record for record in records if is_shown(record, models, datasets)])
+    rows = compare_models([record for record in records if is_shown(record, models, datasets, ladder=False)])
     return pandas.DataFrame(rows, columns=list(Comparison._fields))
 
 
@@ -118,7 +124,7 @@ def _records_of(
 ) -> tuple[Sequence[Record], Protocol]:
     if isinstance(source, str | Path):
         chosen = _protocol_of(source, protocol)
-        return stored_records(source, chosen), chosen
+        return stored_records(source, chosen, ladder=True), chosen
     records = source.records if isinstance(source, Run) else list(source)
     named = protocol or (source.protocol if isinstance(source, Run) else records[0].protocol if records else "digits")
     return records, named if isinstance(named, Protocol) else load_protocol(str(named))
@@ -128,6 +134,11 @@ def _check_there(records: Sequence[Record], models: Sequence[str], datasets: Seq
     if records and not any(is_shown(record, models, datasets) for record in records):
         there = sorted({f"{record.model.spec} on {record.dataset.name}" for record in records})
         raise StoreError(f"There are no such records; there are: {', '.join(there)}.")
+
+
+def _check_ladder(records: Sequence[Record]) -> None:
+    if not any(record.model.reference for record in records):
+        raise StoreError("There are no rows of known standing. Compute them by `ganbench run-all --ladder`.")
 
 
 def _names_asked(models: Sequence[Any]) -> list[str]:
@@ -175,28 +186,41 @@ def stored_records(
     *,
     models: Sequence[str] = (),
     datasets: Sequence[str] = (),
+    ladder: bool = False,
 ) -> list[Record]:
     """The records of a protocol (the only one by default) in a results folder, in the order of its rows.
+
+    Those of references, rows of known standing, come last, and are left out unless they are named or `ladder` is set.
 
     Raises:
         StoreError: There are none.
     """
     chosen = _protocol_of(results, protocol)
     models, datasets = _models_in_records(models), _datasets_in_records(datasets)
-    records = [r for r in Store(Path(results)).records(chosen.name) if is_shown(r, models, datasets)]
+    stored = Store(Path(results)).records(chosen.name)
+    records = [record for record in stored if is_shown(record, models, datasets, ladder=ladder)]
     if not records:
         raise StoreError(
             f"{results} has no such records of protocol {chosen.name!r}. "
             f"Run `ganbench run-all --protocol {chosen.name}` first, or name another folder by --results."
         )
-    rows = {name: position for position, name in enumerate(chosen.models)}
+    rows = {name: position for position, name in enumerate((*chosen.models, *chosen.ladder.models))}
     columns = [plan.name for plan in chosen.datasets]
 
     def place(record: Record) -> tuple[Any, ...]:
         plan, model = chosen.plan_of(record.dataset.identity), record.model
         column = columns.index(plan.name) if plan else len(columns)
         row = rows.get(model.spec, rows.get(model.name, len(rows)))
-        return column, record.dataset.identity, row, model.identity, record.seed, len(record.fold), record.fold
+        return (
+            column,
+            record.dataset.identity,
+            bool(model.reference),
+            row,
+            model.identity,
+            record.seed,
+            len(record.fold),
+            record.fold,
+        )
 
     return sorted(records, key=place)
 
@@ -231,8 +255,8 @@ def _only_protocol(results: str | Path) -> str:
 def write_reports(run: Run) -> list[Path]:
     """Write the tables of a run to `tables/` and pictures of its samples to `sheets/` in its results folder.
 
-    Of every model there are, for the first fold and seed, its samples, and some of them beside their nearest training
-    example.
+    Of every model there are, for the first fold and seed, its samples, some of them beside their nearest training
+    example, and those that look most like copies above theirs.
 
     Returns:
         The files, written now or before.
@@ -259,11 +283,16 @@ def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> lis
     record_path = store.record_path(cell.protocol.name, cell.place)
     folder = store.root / "sheets" / record_path.parent.relative_to(store.root / "records")
     sheets = [folder / "samples.png", folder / "neighbors.png"]
+    if len(cell.split.test) > 1:
+        sheets.append(folder / "suspicion.png")
     if new or not all(sheet.exists() for sheet in sheets):
         samples = _samples(store, cell, record)
         if samples is None:
             return []
-        samples, title, metadata = samples[:_SHOWN], describe(record), provenance(record)
+        title, metadata = describe(record), provenance(record)
+        for sheet in sheets[2:]:
+            write_atomically(sheet, _suspicion_sheet(samples, cell, title, metadata))
+        samples = samples[:_SHOWN]
         drawn = f"{title}. The first {len(samples)} samples."
         write_atomically(sheets[0], sample_sheet(samples, title=drawn, metadata=metadata))
         samples = samples[:_PICTURED]
@@ -283,6 +312,17 @@ def _samples(store: Store, cell: Cell, record: Record) -> np.ndarray | None:
         return given_samples(cell, cell.model).samples
     stored = store.read_samples(record.samples.key) if record.samples else None
     return None if stored is None else stored[0]
+
+
+def _suspicion_sheet(samples: np.ndarray, cell: Cell, title: str, metadata: dict[str, str]) -> bytes:
+    train, held_out = cell.split.train, cell.split.test
+    found = suspects(samples, train, held_out, _PICTURED)
+    drawn = (
+        f"{title}. Of all {len(samples)} samples the {len(found.rows)} most suspicious, first the most; below each, "
+        "framed, the nearest training example. Its distance, in units of what is usual for test examples around, is "
+        f"{found.ratios[0]:.2f} to {found.ratios[-1]:.2f}; as large a share of test examples reaches {found.usual:.2f}."
+    )
+    return suspicion_sheet(samples[found.rows], train[found.nearest], title=drawn, metadata=metadata)
 
 
 def _nearest(samples: np.ndarray, cell: Cell) -> np.ndarray:

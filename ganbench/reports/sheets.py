@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FRAME", "figure2_pixels", "grid_pixels", "is_image", "neighbor_sheet", "sample_sheet", "shown_values"]
+__all__ = [
+    "FRAME",
+    "figure2_pixels",
+    "grid_pixels",
+    "is_image",
+    "neighbor_sheet",
+    "sample_sheet",
+    "shown_values",
+    "suspicion_sheet",
+]
 
 FRAME = (255, 210, 0)
 """The colour around training examples: yellow."""
@@ -59,6 +68,29 @@ def neighbor_sheet(
     left = np.pad(left, ((0, 0), (_GAP, _GAP), (_GAP, _GAP), (0, 0)), constant_values=255)
     interleaved = np.stack([left, right], axis=1).reshape(-1, *left.shape[1:])
     return _png(_grid(interleaved, 2 * pairs_per_row), title, metadata)
+
+
+def suspicion_sheet(
+    generated: np.ndarray,
+    nearest: np.ndarray,
+    columns: int = 12,
+    *,
+    title: str = "",
+    metadata: Mapping[str, str] | None = None,
+) -> bytes:
+    """A PNG of pairs: each generated image `[n, *event_shape]` above, in a yellow frame, its nearest example.
+
+    Args:
+        generated: The generated images.
+        nearest: An example for each.
+        columns: Pairs in a row.
+        title: Text above them.
+        metadata: What the PNG says of itself, as text chunks.
+    """
+    pixels = _to_pixels(np.concatenate([generated, nearest]))
+    above, below = pixels[: len(generated)], _framed(pixels[len(generated) :])
+    above = np.pad(above, ((0, 0), (_GAP, 0), (_GAP, _GAP), (0, 0)), constant_values=255)
+    return _png(_grid(np.concatenate([above, below], axis=1), columns), title, metadata)
 
 
 def grid_pixels(images: np.ndarray, columns: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from ganbench.choices import TableFormat
 from ganbench.errors import printable
 from ganbench.metrics.metric import Finding
 from ganbench.protocols import Protocol
+from ganbench.records.record import EXACT
 from ganbench.records.row import COLUMNS, Row, to_rows
 from ganbench.reports.formats import Titles, render_text, with_error
 from ganbench.reports.notes import Notes, is_likelihood, mark
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["render_table"]
 
 _UNMEASURED = ("not run", "published")
+_REFERENCES = "References, no models:"
 
 
 def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat) -> str:
@@ -79,7 +81,8 @@ class _Table:
         measured = [row for row in self.rows if row.status not in _UNMEASURED]
         columns = list(dict.fromkeys(map(_column, measured)))
         shown = {column.dataset for column in columns}
-        lines = {row.model: [_model(row, titles)] for row in self.rows if row.dataset in shown}
+        rows = sorted((row for row in self.rows if row.dataset in shown), key=lambda row: bool(row.reference))
+        lines = {row.model: [_model(row, titles)] for row in rows}
         heads = ["Model"]
         for column in columns:
             heads.append(self.head(column, columns, titles))
@@ -88,7 +91,13 @@ class _Table:
             _extend(lines, cells)
             if next(c for c in columns if c[:3] == column[:3]) == column:
                 self.add_published(column, heads, lines, titles)
-        return render_text(titles.table(), heads, lines.values(), Notes(self.rows, self.protocol, titles).all(), format)
+        references = {row.model for row in rows if row.reference}
+        blocks = [
+            *(line for model, line in lines.items() if model not in references),
+            *([[_REFERENCES, *[""] * (len(heads) - 1)]] if references else []),
+            *(line for model, line in lines.items() if model in references),
+        ]
+        return render_text(titles.table(), heads, blocks, Notes(self.rows, self.protocol, titles).all(), format)
 
     def add_published(self, column: _Column, heads: list[str], lines: dict[str, list[str]], titles: Titles) -> None:
         """The columns of published values and of verdicts, where there are any."""
@@ -105,6 +114,7 @@ class _Table:
         likelihoods = {c[1:3] for c in columns if c.dataset == column.dataset and is_likelihood(*c[1:3])}
         plain = is_likelihood(*column[1:3]) and len(likelihoods) == 1
         what = "measured" if plain else f"{column.metric}: {column.quantity}".removesuffix(": ")
+        what = "exact log-likelihood" if column.metric == EXACT else what
         across = {
             "": "",
             "examples": " ± SE across test examples",

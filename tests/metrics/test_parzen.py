@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from ganbench.metrics import PAPER_GRID, refine_bandwidth, select_bandwidth
-from ganbench.metrics.parzen import GroupSums, Parzen, bandwidth_error, expand_grid
+from ganbench.metrics.parzen import Parzen, bandwidth_error, expand_grid
 
 TOLERANCE = 1e-3  # nats per point: the accuracy that is promised
 
@@ -161,17 +161,6 @@ def test_an_optimum_between_the_edge_and_its_neighbour_is_not_at_the_edge(apart)
     assert ("bandwidth-at-edge" in codes[0], "bandwidth-at-edge" in codes[16]) == (True, False)
 
 
-def test_few_effective_kernels_are_a_note():
-    rng = np.random.default_rng(4)
-    far = tensors(generated=10 * np.eye(30), valid=10 * np.eye(30)[:9] + 0.01, test=10 * np.eye(30)[:8] + 0.01)
-    close = tensors(**{role: rng.standard_normal((200, 1)) for role in ("generated", "valid", "test")})
-    findings = [Parzen().measure(**roles).findings for roles in (far, close)]
-    assert [(f.code, f.severity) for f in findings[0] if f.code != "bandwidth-at-edge"] == [
-        ("few-effective-kernels", "note")
-    ]
-    assert findings[1] == ()
-
-
 def test_one_test_example_has_no_standard_error(apart):
     value = Parzen().measure(**apart | {"test": apart["test"][:1]}).values["mean_log_likelihood"]
     assert (value.standard_error, value.across, len(value.per_example)) == (None, "", 1)
@@ -251,60 +240,6 @@ def test_bad_grids(grid):
 def test_bad_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         Parzen(**settings)
-
-
-@pytest.mark.parametrize(("n", "groups"), [(120, 8), (123, 8), (123, 50), (5, 40), (2, 40)])
-def test_the_error_across_samples_is_the_jackknife_of_the_definition(n, groups):
-    """Without the samples i, i + g, i + 2 g, ... for every i; the oracle computes each of these anew in float64."""
-    samples, test = images(n, 16, 1), images(30, 16, 3)
-    sums = GroupSums.of(torch.from_numpy(test), torch.from_numpy(samples), [0.05, 0.2], groups)
-    g = min(groups, n)
-    for which, s in enumerate((0.05, 0.2)):
-        without = [
-            oracles.parzen_log_density(test, np.delete(samples, slice(first, None, g), 0), s).mean()
-            for first in range(g)
-        ]
-        expected = math.sqrt((g - 1) / g * ((without - np.mean(without)) ** 2).sum())
-        assert sums.error(which) == pytest.approx(expected, rel=1e-3)
-        np.testing.assert_allclose(
-            sums.log_likelihoods(which), oracles.parzen_log_density(test, samples, s), rtol=0, atol=TOLERANCE
-        )
-
-
-def test_the_error_across_samples_is_what_other_samples_give():
-    """Over 40 draws the root mean square of the error is the deviation of the means; their ratio has an error of
-    1 / sqrt(2 * 39) = 0.11 from the deviation alone, and twice that with the jackknife's, of which three are allowed.
-    """
-    test = torch.from_numpy(np.random.default_rng(0).standard_normal((200, 2)))
-    draws = [
-        GroupSums.of(test, torch.from_numpy(np.random.default_rng(seed).standard_normal((400, 2))), [0.4], 40)
-        for seed in range(1, 41)
-    ]
-    deviation = np.std([draw.log_likelihoods(0).mean() for draw in draws], ddof=1)
-    error = math.sqrt(np.mean([draw.error(0) ** 2 for draw in draws]))
-    assert error / deviation == pytest.approx(1, abs=3 * 0.16)
-
-
-def test_chains_stay_together():
-    """Ten chains that repeat one sample each for 30 rounds: the error is that of ten samples, not of 300."""
-    rng = np.random.default_rng(2)
-    test, chains = torch.from_numpy(rng.standard_normal((100, 2))), rng.standard_normal((10, 2))
-    rounds = GroupSums.of(test, torch.from_numpy(np.tile(chains, (30, 1))), [0.5], 10)
-    assert rounds.error(0) == pytest.approx(GroupSums.of(test, torch.from_numpy(chains), [0.5], 10).error(0), rel=1e-6)
-    assert rounds.error(0) > 3 * GroupSums.of(test, torch.from_numpy(np.tile(chains, (30, 1))), [0.5], 60).error(0)
-
-
-def test_the_curve_over_the_number_of_samples():
-    samples, roles = images(160, 16, 1), {"valid": images(40, 16, 2), "test": images(30, 16, 3)}
-    result = Parzen(groups=8, grid=(0.03, 0.09, 0.2)).measure(**tensors(generated=samples, **roles))
-    for prefix in ("", "grid_"):
-        curve, s = result.curves[f"{prefix}samples"], result.values[f"{prefix}bandwidth"].value
-        assert (curve.x_name, curve.y_name, curve.x) == ("n_samples", "mean_log_likelihood", (20, 40, 80, 160))
-        for n, mean in zip(curve.x, curve.y, strict=True):
-            part = np.concatenate([samples[first::8] for first in range(int(n) // 20)])
-            assert mean == pytest.approx(oracles.parzen_log_density(roles["test"], part, s).mean(), abs=TOLERANCE)
-    few = Parzen().measure(**tensors(generated=samples[:3], **roles)).curves["samples"]
-    assert few.x == (1, 3)
 
 
 def test_the_error_of_the_choice_is_the_bootstraps():

@@ -392,7 +392,7 @@ def test_columns_of_the_csv():
     expected = (
         "protocol,dataset,model,metric,quantity,value,unit,standard_error,standard_error_across,n_test,n_samples,seeds,"
         "prediction_error,prediction_level,deviation,error_samples,error_validation,error_training,"
-        "published_mean,published_standard_error,difference,combined_error,verdict,status"
+        "published_mean,published_standard_error,difference,combined_error,verdict,reference,status"
     )
     protocol = make_protocol("examples")
     frame = score_frame([make_record((1.0, 3.0)), make_record("broken", model="n")], protocol)
@@ -400,8 +400,8 @@ def test_columns_of_the_csv():
     lines = render_table(frame, protocol, "csv").splitlines()
     assert lines[0] == expected == ",".join(COLUMNS)
     error = repr(1 / math.sqrt(2))
-    assert lines[1] == f"toy,d,m,parzen,mean_log_likelihood,2.0,nats,{error},examples,2,50,1,,,,,,,7.0,0.5,,,,done"
-    assert lines[2] == "toy,d,n,parzen,mean_log_likelihood,,,,examples,,,1,,,,,,,,,,,,failed"
+    assert lines[1] == f"toy,d,m,parzen,mean_log_likelihood,2.0,nats,{error},examples,2,50,1,,,,,,,7.0,0.5,,,,,done"
+    assert lines[2] == "toy,d,n,parzen,mean_log_likelihood,,,,examples,,,1,,,,,,,,,,,,,failed"
     assert len(pandas.read_csv(io.StringIO("\n".join(lines)))) == 2
 
 

@@ -182,7 +182,7 @@ def test_reports_of_a_run(outcome, tmp_path):
         f"tables/digits.{ending}" for ending in ("csv", "json", "md", "tex", "txt")
     ]
     sheets = [path for path in written if path.suffix == ".png"]
-    assert [path.name for path in sheets] == ["samples.png", "neighbors.png"]
+    assert [path.name for path in sheets] == ["samples.png", "neighbors.png", "suspicion.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in sheets)
     content = json.loads((root / "tables" / "digits.json").read_text())
     assert content[0]["value"] == table(outcome)["value"][0]

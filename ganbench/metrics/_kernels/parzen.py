@@ -1,4 +1,4 @@
-"""Gaussian kernel sums: the log density of points under kernels at every centre, and how many kernels carry it.
+"""Gaussian kernel sums: the log density of points under kernels at every centre.
 
     log p(x) = log (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) - (d/2) log(2 pi s^2)
 
@@ -27,9 +27,10 @@ from ganbench.metrics._kernels.distances import (
 )
 from ganbench.runtime.matmul import full_precision
 
-__all__ = ["effective_kernels", "parzen_log_density"]
+__all__ = ["as_bandwidths", "check_dimensions", "deepest_exponent", "parzen_log_density"]
 
 _TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
+_BELOW_FLOAT32 = 1e-5  # nats; for less no float32 product need be tried
 _MAX_PAIRS = 128  # pairs of a point that are recomputed; one with more of them is computed in float64
 _SPARSE = 0.25  # with a smaller share of groups in reach, picking them out costs less than their exponentials
 
@@ -41,17 +42,19 @@ def parzen_log_density(
     bandwidth: float | Sequence[float] | np.ndarray | torch.Tensor,
     *,
     max_memory: int = DEFAULT_MEMORY,
+    tolerance: float = _TOLERANCE,
 ) -> torch.Tensor:
     """Log density of points under an isotropic Gaussian kernel at every centre, in nats.
 
     Computed by float32 matrix products; the kernels that carry a point's density are recomputed in float64, and a point
-    whose remaining error could exceed 5e-4 nats is computed in float64 altogether.
+    whose remaining error could exceed the tolerance is computed in float64 altogether.
 
     Args:
         points: `[n, d]` (or `[n, ...]`, flattened) points to be judged, tensor or array.
         centres: `[m, d]` kernel centres: the samples.
         bandwidth: The kernel's standard deviation s > 0; a sequence of k of them shares the distances.
         max_memory: Bytes of working memory beyond the inputs and the result.
+        tolerance: The largest error of a log density that is accepted, in nats.
 
     Returns:
         float64 `[n]`; `[k, n]` for a sequence of bandwidths; on the device of `points`.
@@ -64,43 +67,35 @@ def parzen_log_density(
     """
     x = as_points(points, "points")
     reference = as_points(centres, "centres").to(x.device)
-    if x.shape[1] != reference.shape[1]:
-        raise UsageError(f"points have {x.shape[1]} dimensions and centres {reference.shape[1]}; they must agree.")
-    bandwidths, single = _as_bandwidths(bandwidth, x.device)
+    check_dimensions(x, reference)
+    bandwidths, single = as_bandwidths(bandwidth, x.device)
     d = x.shape[1]
     prepared = Reference.prepare(reference, max_memory)
     bands = prepared.bands(x, 4 * d + 96 * (len(bandwidths) + _MAX_PAIRS))
-    result = torch.cat([_log_mean_kernel(band, prepared, bandwidths) for band in bands], dim=1)
+    result = torch.cat([_log_mean_kernel(band, prepared, bandwidths, tolerance) for band in bands], dim=1)
     result -= 0.5 * d * torch.log(2 * math.pi * bandwidths**2).unsqueeze(1)
     return result[0] if single else result
 
 
-def effective_kernels(
-    points: Points,
-    centres: Points,
-    bandwidth: float,
-    *,
-    max_memory: int = DEFAULT_MEMORY,
-) -> torch.Tensor:
-    """How many kernels carry the density of each point: (sum_j w_j)^2 / sum_j w_j^2, w_j the kernel values.
+def check_dimensions(points: torch.Tensor, centres: torch.Tensor) -> None:
+    """Refuse points and centres of different dimensions.
 
-    A median near one says that the Parzen estimate is a nearest-neighbour distance in disguise. It needs no new sums:
-    w_j^2 is the kernel of bandwidth s / sqrt 2, so with L(s) = log mean_j w_j it is m exp(2 L(s) - L(s / sqrt 2)).
-
-    Returns:
-        float64 `[n]`, between 1 and m.
+    Raises:
+        UsageError: They are.
     """
-    d, m = as_points(points, "points").shape[1], as_points(centres, "centres").shape[0]
-    pair = (bandwidth / math.sqrt(2), bandwidth)
-    squared, plain = parzen_log_density(points, centres, pair, max_memory=max_memory)
-    plain = plain + 0.5 * d * math.log(2 * math.pi * pair[1] ** 2)
-    squared = squared + 0.5 * d * math.log(2 * math.pi * pair[0] ** 2)
-    return (m * torch.exp(2 * plain - squared)).clamp(1, m)
+    d, of_centres = points.shape[1], centres.shape[1]
+    if d != of_centres:
+        raise UsageError(f"points have {d} dimensions and centres {of_centres}; they must agree.")
 
 
-def _as_bandwidths(
+def as_bandwidths(
     bandwidth: float | Sequence[float] | np.ndarray | torch.Tensor, device: torch.device
 ) -> tuple[torch.Tensor, bool]:
+    """Bandwidths as float64 `[k]`, and whether it was a single one.
+
+    Raises:
+        UsageError: One is not positive and finite, or there is none.
+    """
     values = torch.as_tensor(bandwidth, dtype=torch.float64, device=device)
     single = values.dim() == 0
     values = values.reshape(-1)
@@ -109,18 +104,24 @@ def _as_bandwidths(
     return values, single
 
 
-def _log_mean_kernel(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor) -> torch.Tensor:
+def _log_mean_kernel(
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
+) -> torch.Tensor:
     """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) for one band of points: float64 `[k, n]`."""
-    result, doubtful = _by_float32(points, reference, bandwidths)
+    if tolerance < _BELOW_FLOAT32:
+        result = torch.empty(len(bandwidths), len(points), dtype=torch.float64, device=points.device)
+        doubtful = torch.ones(len(points), dtype=torch.bool, device=points.device)
+    else:
+        result, doubtful = _by_float32(points, reference, bandwidths, tolerance)
     for rows in reference.bands(doubtful.nonzero().squeeze(1), 16 * points.shape[1] + 48 * len(bandwidths)):
-        result[:, rows] = _by_float64(points[rows], reference, bandwidths)
+        result[:, rows] = _by_float64(points[rows], reference, bandwidths, tolerance)
     return result - math.log(reference.points.shape[0])
 
 
-def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor) -> torch.Tensor:
+def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float) -> torch.Tensor:
     """The log kernel sums by float64 products or, where even their error may exceed the tolerance, by differences."""
     queries, tiles = reference.centred(points, torch.float64), reference.tiles
-    if float(reference.error_bound(queries).max() / (2 * bandwidths.min().square())) > _TOLERANCE:
+    if float(reference.error_bound(queries).max() / (2 * bandwidths.min().square())) > tolerance:
         queries, tiles = (
             Centred(queries.values, torch.zeros_like(queries.squared_norms)),
             reference.tiles_by_differences,
@@ -131,7 +132,7 @@ def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Te
 
 
 def _by_float32(
-    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The log kernel sums by float32 products, and which points they may be wrong for.
 
@@ -141,8 +142,8 @@ def _by_float32(
     queries = reference.centred(points, torch.float32)
     uncertainty = reference.error_bound(queries) / (2 * bandwidths.square().unsqueeze(1))
     # Kernels below exp(-3) tolerance / u of the largest are left: few of them together reach tolerance / u.
-    depth = (torch.log(uncertainty / _TOLERANCE) + 3) * 2 * bandwidths.square().unsqueeze(1)
-    window = torch.where(uncertainty > _TOLERANCE, depth, -1.0).amax(0)
+    depth = (torch.log(uncertainty / tolerance) + 3) * 2 * bandwidths.square().unsqueeze(1)
+    window = torch.where(uncertainty > tolerance, depth, -1.0).amax(0)
     if points.device.type == "cuda" and _has_triton():
         from ganbench.metrics._kernels.fused import fused_kernel_sums
 
@@ -152,7 +153,7 @@ def _by_float32(
     pairs = pairs.where(pairs.t <= (smallest + window)[pairs.rows])
     exact = reference.exact_squared_distances(points, pairs) - queries.squared_norms[pairs.rows]
     rest, corrected = _correct(sums, smallest, pairs, exact, bandwidths)
-    doubtful = ~((uncertainty * (rest / corrected) < _TOLERANCE) & (uncertainty < 1.0)).all(0)
+    doubtful = ~((uncertainty * (rest / corrected) < tolerance) & (uncertainty < 1.0)).all(0)
     return _assemble(corrected, smallest, queries, bandwidths), doubtful
 
 

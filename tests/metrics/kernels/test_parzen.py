@@ -14,7 +14,6 @@ from ganbench.datasets import load_dataset
 from ganbench.errors import UsageError
 from ganbench.metrics import (
     PAPER_GRID,
-    effective_kernels,
     mean_with_error,
     parzen_log_density,
     select_bandwidth,
@@ -251,19 +250,6 @@ def test_tensors_arrays_and_images_are_the_same():
 def test_bad_input_is_refused(points, centres, bandwidth, message):
     with pytest.raises(UsageError, match=message):
         parzen_log_density(points, centres, bandwidth)
-
-
-def test_effective_kernels():
-    apart = np.eye(4) * 100
-    np.testing.assert_allclose(effective_kernels(apart, apart, 0.1), 1, atol=1e-6)
-    together = np.zeros((50, 3))
-    np.testing.assert_allclose(effective_kernels(np.ones((2, 3)), together, 0.5), 50, rtol=1e-6)
-    rng = np.random.default_rng(0)
-    points, centres = rng.random((5, 2)), rng.random((40, 2))
-    kernels = np.exp(-((points[:, None] - centres) ** 2).sum(2) / (2 * 0.3**2))
-    np.testing.assert_allclose(
-        effective_kernels(points, centres, 0.3), kernels.sum(1) ** 2 / (kernels**2).sum(1), rtol=1e-4
-    )
 
 
 def test_the_standard_error_across_examples_covers_the_truth_at_its_nominal_rate():

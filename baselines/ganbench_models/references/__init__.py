@@ -1,0 +1,1 @@
+"""Rows of known standing: what a ruler says of them tells how far it can be trusted."""
