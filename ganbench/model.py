@@ -187,7 +187,7 @@ class Reference(Protocol):
 
     - "valid", "test": the examples of that part, like `train`.
     - "labels": the labels of `train`, `[n]` int64, or None.
-    - "held_out": every other training example. `train` then is the rest, for this row's metrics as well.
+    - "held_out": a random half of the training examples. `train` then is the rest, for this row's metrics as well.
 
     Attributes:
         reference: A sentence on what the row shows.

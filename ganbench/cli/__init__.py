@@ -14,10 +14,13 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ganbench import __version__
+from ganbench.cli import options
+from ganbench.cli.parser import Parser
 from ganbench.errors import UsageError, UserError, printable
 from ganbench.runtime.streams import unfailing_streams
 
@@ -53,12 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
     with unfailing_streams(), _endings(to_the_end=arguments is None) as endings:
         parser = _build_parser()
-        options = parser.parse_args(arguments)
+        parsed = parser.parse_args(arguments)
         try:
-            code = int(options.run(options))
+            code = int(parsed.run(parsed))
             sys.stdout.flush()
             return code
         except UserError as error:
+            if parsed.debug:
+                traceback.print_exc()
             print(f"ganbench: {printable(str(error))}", file=sys.stderr)
             return 2 if isinstance(error, UsageError) else 1
         except KeyboardInterrupt as interruption:
@@ -135,7 +140,7 @@ def _endings(*, to_the_end: bool) -> Iterator[_Endings]:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ganbench",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -149,5 +154,6 @@ def _build_parser() -> argparse.ArgumentParser:
         summary = next(iter((module.__doc__ or "").splitlines()), "").rstrip(".")  # there is none with python -OO
         command = commands.add_parser(name, help=summary, description=module.__doc__, allow_abbrev=False)
         module.add_arguments(command)
+        options.add_debug(command)
         command.set_defaults(run=module.run)
     return parser

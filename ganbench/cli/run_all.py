@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ganbench.choices import EXECUTORS
 from ganbench.cli import options
-from ganbench.errors import printable
+from ganbench.cli.failures import tell_failures
 
 __all__ = ["add_arguments", "run"]
 
@@ -20,16 +20,14 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     options.add_protocol(parser)
-    parser.add_argument("--models", nargs="+", default=[], metavar="SPEC", help="models instead of the protocol's own")
-    parser.add_argument(
-        "--datasets", nargs="+", default=[], metavar="NAME", help="data sets instead of the protocol's own"
-    )
+    options.add_models(parser, "models instead of the protocol's own")
+    options.add_datasets(parser, "data sets instead of the protocol's own")
     options.add_sample_form(parser)
     options.add_metrics(parser)
     options.add_ladder(parser)
     options.add_seeds(parser)
     parser.add_argument(
-        "--jobs", type=options.count, metavar="N",
+        "--jobs", type=options.number_of_jobs, metavar="N",
         help="cells at a time, each in a process of its own; 0: in this process, which a model that crashes ends "
         "(default: the protocol's choice: one for each core with digits, else 1)",
     )  # fmt: skip
@@ -81,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
         ganbench.write_reports(outcome)
         frame = ganbench.table(outcome)
         print(ganbench.render_table(frame, outcome.protocol, "json" if arguments.json else "text"), end="")
-    for record in outcome.records:
-        if record.status == "failed":
-            print(f"ganbench: {' '.join(map(str, record.place))} failed: {printable(record.reason)}", file=sys.stderr)
+        if not arguments.quiet:
+            print(f"Results: {arguments.results} (tables/, sheets/ with samples, records/).", file=sys.stderr)
+    tell_failures(outcome, debug=arguments.debug)
     for dataset in outcome.unavailable:
         print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)
     return 0 if outcome.succeeded else 1
