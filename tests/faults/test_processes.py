@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import contextlib
 import os
 import random
 import shutil
@@ -63,10 +64,8 @@ def _kill_once(protocol, results, jobs, ending, seconds, chance, *, worker: bool
     time.sleep(seconds)
     below = _children(pid) if _alive(pid) else []
     victim = chance.choice(below) if worker and below else pid
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(victim, ending)
-    except ProcessLookupError:
-        pass
     if victim != pid:
         return ended(pid, 60) in (0, 1)  # 1: a cell failed
     code = ended(pid, 10)
