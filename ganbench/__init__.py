@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ganbench.components import catalogue, describe_component
     from ganbench.conformance import check, check_metric, check_model
-    from ganbench.conformance.selftest import selftest
+    from ganbench.conformance.selftest import render_cases, selftest
     from ganbench.datasets import Dataset, Split, load_dataset
     from ganbench.errors import ModelError, UserError
     from ganbench.experiment.plan import Cell, Plan
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Reference,
     )
     from ganbench.protocols import Protocol, load_protocol
+    from ganbench.records.merge import merge_results
     from ganbench.records.record import Record
     from ganbench.reports.comparing import compare
     from ganbench.reports.comparison import PairedComparison
@@ -84,6 +85,8 @@ _HOME = {
     "evaluate": "experiment.run",
     "load_dataset": "datasets",
     "load_protocol": "protocols",
+    "merge_results": "records.merge",
+    "render_cases": "conformance.selftest",
     "render_comparison": "reports.comparison_tables",
     "render_table": "reports.table1",
     "render_table2": "reports.table2",
@@ -134,6 +137,8 @@ __all__ = [
     "evaluate",
     "load_dataset",
     "load_protocol",
+    "merge_results",
+    "render_cases",
     "render_comparison",
     "render_table",
     "render_table2",

@@ -53,6 +53,11 @@ samples anew and does not train anew::
 
     sampling_hyperparameters = ["spread"]
 
+A model that would take too much memory for all samples at once says in its class how many it is asked for at most,
+all from one generator::
+
+    samples_at_a_time = 1000
+
 What a model may do besides, it offers by the methods of `ClassConditional`, `LogDensity`, `Encoder`, `Decoder`,
 `Discriminator` or `MarkovChain`. The harness finds them by `isinstance`, which looks for the names.
 
@@ -187,7 +192,7 @@ class Reference(Protocol):
 
     - "valid", "test": the examples of that part, like `train`.
     - "labels": the labels of `train`, `[n]` int64, or None.
-    - "held_out": every other training example. `train` then is the rest, for this row's metrics as well.
+    - "held_out": a random half of the training examples. `train` then is the rest, for this row's metrics as well.
 
     Attributes:
         reference: A sentence on what the row shows.

@@ -14,10 +14,13 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ganbench import __version__
+from ganbench.cli import options
+from ganbench.cli.parser import Parser
 from ganbench.errors import UsageError, UserError, printable
 from ganbench.runtime.streams import unfailing_streams
 
@@ -29,6 +32,7 @@ _COMMANDS = {
     "table": "table",
     "compare": "compare",
     "report": "report",
+    "merge": "merge",
     "verify": "verify",
     "list": "list",
     "check": "check",
@@ -52,17 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
     with unfailing_streams(), _endings(to_the_end=arguments is None) as endings:
         parser = _build_parser()
-        options = parser.parse_args(arguments)
+        parsed = parser.parse_args(arguments)
         try:
-            code = int(options.run(options))
+            code = int(parsed.run(parsed))
             sys.stdout.flush()
             return code
         except UserError as error:
+            if parsed.debug:
+                traceback.print_exc()
             print(f"ganbench: {printable(str(error))}", file=sys.stderr)
             return 2 if isinstance(error, UsageError) else 1
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interruption:
             endings.ignore()
             print("\nganbench: interrupted; run the same command again to go on.", file=sys.stderr)
+            for note in getattr(interruption, "__notes__", ()):
+                print(f"ganbench: {note}", file=sys.stderr)
             return 128 + endings.signal
         except BrokenPipeError:  # the reader of stdout has gone, as in `ganbench list | head`
             _forget_stdout()
@@ -132,7 +140,7 @@ def _endings(*, to_the_end: bool) -> Iterator[_Endings]:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="ganbench",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -146,5 +154,6 @@ def _build_parser() -> argparse.ArgumentParser:
         summary = next(iter((module.__doc__ or "").splitlines()), "").rstrip(".")  # there is none with python -OO
         command = commands.add_parser(name, help=summary, description=module.__doc__, allow_abbrev=False)
         module.add_arguments(command)
+        options.add_debug(command)
         command.set_defaults(run=module.run)
     return parser

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "spec", metavar="SPEC", help="the model or metric, as `ganbench list` names it, or ./file.py:Class"
     )
-    parser.add_argument("--dataset", default="digits", metavar="NAME", help="data to train on (default: %(default)s)")
+    options.add_one_dataset(parser, "data to train on (default: %(default)s)", default="digits")
     options.add_data_folder(parser)
     options.add_device(parser)
     parser.add_argument("--json", action="store_true", help="as JSON lines")

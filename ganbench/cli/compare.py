@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL|FILE|DIR",
         help="what to compare (default: all models of the results folder)",
     )
-    parser.add_argument("--dataset", metavar="NAME", help="only on these data; those on which files are scored first")
+    options.add_one_dataset(parser, "only on these data; those on which files are scored first")
     options.add_protocol(parser, None, "the only one that has records")
     options.add_metrics(parser, "only these metrics (default: all that have values of single test examples)")
     parser.add_argument("--every-value", action="store_true", help="all such values of each metric, not the first only")

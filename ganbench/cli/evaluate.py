@@ -24,7 +24,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("model", metavar="FILE|SPEC", help="a file of samples, or a model as `ganbench list` names it")
-    parser.add_argument("--dataset", required=True, metavar="NAME", help="the data set to score against")
+    options.add_one_dataset(parser, "the data set to score against", required=True)
     options.add_sample_form(parser)
     options.add_protocol(parser, None, "the one that has the data set")
     options.add_metrics(parser)

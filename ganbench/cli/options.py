@@ -6,17 +6,22 @@ import argparse
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 from ganbench.choices import protocol_names
-from ganbench.runtime.device import DEVICES
+from ganbench.runtime.device import DEVICES, usable_cores
 
 __all__ = [
     "add_data",
     "add_data_folder",
+    "add_datasets",
+    "add_debug",
     "add_device",
     "add_fresh",
     "add_ladder",
     "add_metrics",
+    "add_models",
+    "add_one_dataset",
     "add_protocol",
     "add_quiet",
     "add_results",
@@ -24,10 +29,13 @@ __all__ = [
     "add_seeds",
     "add_time_limits",
     "count",
+    "folder",
+    "number_of_jobs",
     "positive_integer",
     "seconds",
 ]
 
+_JOBS_PER_CORE = 8
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -49,6 +57,31 @@ def _integer(text: str, least: int) -> int:
     if value < least:
         raise argparse.ArgumentTypeError(f"expected an integer of at least {least}, got {value}")
     return value
+
+
+def number_of_jobs(text: str) -> int:
+    """An integer of at least 0, and no more than so many processes for each core.
+
+    Raises:
+        ArgumentTypeError: It is none.
+    """
+    value, most = count(text), _JOBS_PER_CORE * usable_cores()
+    if value > most:
+        raise argparse.ArgumentTypeError(f"at most {most} on the {usable_cores()} cores of this machine, got {value}")
+    return value
+
+
+def folder(text: str) -> Path:
+    """A folder, which need not exist.
+
+    Raises:
+        ArgumentTypeError: The text is empty, or a file has that name.
+    """
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a folder, got an empty text; name it, as in --results my-results")
+    if Path(text).exists() and not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder; name another")
+    return Path(text)
 
 
 def seconds(text: str) -> float:
@@ -81,9 +114,9 @@ def add_time_limits(parser: argparse.ArgumentParser) -> None:
 
 def add_results(parser: argparse.ArgumentParser) -> None:
     """--results."""
-    default = os.environ.get("GANBENCH_RESULTS", "ganbench-results")
+    default = os.environ.get("GANBENCH_RESULTS") or "ganbench-results"
     parser.add_argument(
-        "--results", type=Path, default=Path(default), metavar="DIR",
+        "--results", type=folder, default=default, metavar="DIR",
         help="results folder (default: GANBENCH_RESULTS, else %(default)s)",
     )  # fmt: skip
 
@@ -96,14 +129,14 @@ def add_protocol(parser: argparse.ArgumentParser, default: str | None = "digits"
     )  # fmt: skip
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse.ArgumentParser, more: str = "") -> None:
     """--device."""
-    parser.add_argument("--device", default="auto", help=f"{DEVICES} (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help=f"{DEVICES}{more} (default: %(default)s)")
 
 
 def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:
     """--metrics."""
-    parser.add_argument("--metrics", nargs="+", default=[], metavar="SPEC", help=help)
+    _add_list(parser, "metrics", "SPEC", help)
 
 
 def add_ladder(parser: argparse.ArgumentParser, help: str = "") -> None:
@@ -113,6 +146,33 @@ def add_ladder(parser: argparse.ArgumentParser, help: str = "") -> None:
         help=help or "also rows of known standing, which say how far a ruler can be trusted: noise, one class, the "
         "mean image, Gaussian fits, training images, real images with planted copies, centroids, leaked test images",
     )  # fmt: skip
+
+
+def add_models(parser: argparse.ArgumentParser, help: str) -> None:
+    """--models, also written --model."""
+    _add_list(parser, "models", "SPEC", help)
+
+
+def add_datasets(parser: argparse.ArgumentParser, help: str, metavar: str = "NAME") -> None:
+    """--datasets, also written --dataset."""
+    _add_list(parser, "datasets", metavar, help)
+
+
+def _add_list(parser: argparse.ArgumentParser, name: str, metavar: str, help: str) -> None:
+    """An option that takes several values and may be given several times, in the plural and the singular."""
+    parser.add_argument(
+        f"--{name}", f"--{name[:-1]}", nargs="+", action="extend", default=[], metavar=metavar, help=help
+    )
+
+
+def add_one_dataset(parser: argparse.ArgumentParser, help: str, **settings: Any) -> None:
+    """--dataset, also written --datasets, of which there is one."""
+    parser.add_argument("--dataset", "--datasets", metavar="NAME", help=help, **settings)
+
+
+def add_debug(parser: argparse.ArgumentParser) -> None:
+    """--debug."""
+    parser.add_argument("--debug", action="store_true", help="show the traceback of whatever fails")
 
 
 def add_sample_form(parser: argparse.ArgumentParser) -> None:
@@ -129,8 +189,10 @@ def add_sample_form(parser: argparse.ArgumentParser) -> None:
 
 
 def add_seeds(parser: argparse.ArgumentParser) -> None:
-    """--seeds."""
-    parser.add_argument("--seeds", type=positive_integer, default=1, metavar="N", help="number of seeds (default: 1)")
+    """--seeds and --seed: how many, or which."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--seeds", type=positive_integer, default=1, metavar="N", help="number of seeds (default: 1)")
+    group.add_argument("--seed", dest="seeds", type=count, nargs="+", metavar="K", help="these seeds only, as --seed 3")
 
 
 def add_fresh(parser: argparse.ArgumentParser) -> None:

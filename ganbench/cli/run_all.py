@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
+from ganbench.choices import EXECUTORS
 from ganbench.cli import options
-from ganbench.errors import printable
+from ganbench.cli.failures import tell_failures
 
 __all__ = ["add_arguments", "run"]
 
@@ -18,20 +20,27 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     options.add_protocol(parser)
-    parser.add_argument("--models", nargs="+", default=[], metavar="SPEC", help="models instead of the protocol's own")
-    parser.add_argument(
-        "--datasets", nargs="+", default=[], metavar="NAME", help="data sets instead of the protocol's own"
-    )
+    options.add_models(parser, "models instead of the protocol's own")
+    options.add_datasets(parser, "data sets instead of the protocol's own")
     options.add_sample_form(parser)
     options.add_metrics(parser)
     options.add_ladder(parser)
     options.add_seeds(parser)
     parser.add_argument(
-        "--jobs", type=options.count, metavar="N",
+        "--jobs", type=options.number_of_jobs, metavar="N",
         help="cells at a time, each in a process of its own; 0: in this process, which a model that crashes ends "
         "(default: the protocol's choice: one for each core with digits, else 1)",
     )  # fmt: skip
-    options.add_device(parser)
+    parser.add_argument(
+        "--executor", choices=EXECUTORS, default="processes",
+        help="where cells are run: in processes of this run, as jobs of a Slurm cluster, or as jobs on this machine "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--executor-settings", type=Path, metavar="FILE",
+        help="what jobs ask for, as TOML: partition, account, gpus, time, ... (default: the protocol's table [slurm])",
+    )  # fmt: skip
+    options.add_device(parser, ", or cuda:all: cells are spread over all GPUs")
     options.add_results(parser)
     options.add_fresh(parser)
     options.add_time_limits(parser)
@@ -57,6 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
         results=arguments.results,
         device=arguments.device,
         jobs=arguments.jobs,
+        executor=arguments.executor,
+        executor_settings=arguments.executor_settings,
         fresh=arguments.fresh,
         data_root=arguments.data,
         download=arguments.download,
@@ -68,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
         ganbench.write_reports(outcome)
         frame = ganbench.table(outcome)
         print(ganbench.render_table(frame, outcome.protocol, "json" if arguments.json else "text"), end="")
-    for record in outcome.records:
-        if record.status == "failed":
-            print(f"ganbench: {' '.join(map(str, record.place))} failed: {printable(record.reason)}", file=sys.stderr)
+        if not arguments.quiet:
+            print(f"Results: {arguments.results} (tables/, sheets/ with samples, records/).", file=sys.stderr)
+    tell_failures(outcome, debug=arguments.debug)
     for dataset in outcome.unavailable:
         print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)
     return 0 if outcome.succeeded else 1

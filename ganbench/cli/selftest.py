@@ -10,11 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 
 __all__ = ["add_arguments", "run"]
-
-_HEADS = ("Metric", "Case", "By", "Ours", "Reference", "Difference", "Tolerance", "Status")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,32 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             fields = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in result._asdict().items()}
             print(json.dumps(fields, ensure_ascii=False), flush=True)
-        elif sys.stderr.isatty():
-            print(f"\r{len(results)} cases", end="", file=sys.stderr)
     if not arguments.json:
-        _print_table(results)
+        print(ganbench.render_cases(results), end="")
     return 3 if any(result.status == "failed" for result in results) else 0
-
-
-def _print_table(results: list) -> None:
-    from tabulate import tabulate
-
-    lines = [
-        [r.metric, r.case, r.source, *map(_number, (r.ours, r.reference, r.difference, r.tolerance)), r.status]
-        for r in results
-    ]
-    if sys.stderr.isatty():
-        print("\r", end="", file=sys.stderr)
-    print(tabulate(lines, headers=_HEADS, disable_numparse=True))
-    print()
-    for result in results:
-        if result.text and result.status == "failed":
-            print(f"{result.metric}, {result.case}: {result.text}")
-    for text in dict.fromkeys(f"{r.text}." for r in results if r.status == "not run"):
-        print(f"Not run: {text}")
-    counts = [sum(r.status == status for r in results) for status in ("passed", "failed", "not run")]
-    print("{} passed, {} failed, {} not run.".format(*counts))
-
-
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.6g}"

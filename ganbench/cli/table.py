@@ -25,8 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     options.add_protocol(parser, None, "all that have records")
     options.add_results(parser)
-    parser.add_argument("--models", nargs="+", default=[], metavar="SPEC", help="only these models")
-    parser.add_argument("--datasets", nargs="+", default=[], metavar="NAME", help="only these data sets")
+    options.add_models(parser, "only these models")
+    options.add_datasets(parser, "only these data sets")
     options.add_metrics(parser, "metrics besides those of the protocol's table")
     parser.add_argument("--format", default="text", choices=FORMATS, help="default: %(default)s")
     parser.add_argument(

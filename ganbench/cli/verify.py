@@ -21,9 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a results folder")
     options.add_protocol(parser, None, "all that have records")
-    parser.add_argument(
-        "--datasets", nargs="+", default=[], metavar="FILE", help="data of your own that records name by their content"
-    )
+    options.add_datasets(parser, "data of your own that records name by their content", "FILE")
     parser.add_argument(
         "--samples",
         nargs="+",

@@ -15,7 +15,9 @@ from ganbench.registry.source import installed
 from ganbench.registry.specs import Spec
 from ganbench.registry.user_files import calling_user_code
 
-__all__ = ["CaseResult", "selftest"]
+__all__ = ["CaseResult", "render_cases", "selftest"]
+
+_HEADS = ("Metric", "Case", "By", "Ours", "Reference", "Difference", "Tolerance", "Status")
 
 
 class CaseResult(NamedTuple):
@@ -91,3 +93,22 @@ def _result(name: str, factory: type, case: Case) -> CaseResult:
 
 def _not_run(metric: str, case: str, source: str, text: str) -> CaseResult:
     return CaseResult(metric, case, source, math.nan, math.nan, math.nan, math.nan, "not run", text)
+
+
+def render_cases(results: Sequence[CaseResult]) -> str:
+    """A table of cases, what went wrong, what was not run, and how many there were of each."""
+    from tabulate import tabulate
+
+    lines = [
+        [r.metric, r.case, r.source, *map(_number, (r.ours, r.reference, r.difference, r.tolerance)), r.status]
+        for r in results
+    ]
+    below = [f"{r.metric}, {r.case}: {r.text}" for r in results if r.text and r.status == "failed"]
+    below += dict.fromkeys(f"Not run: {r.text}." for r in results if r.status == "not run")
+    passed, failed, not_run = (sum(r.status == status for r in results) for status in ("passed", "failed", "not run"))
+    below.append(f"{passed} passed, {failed} failed, {not_run} not run.")
+    return tabulate(lines, headers=_HEADS, disable_numparse=True) + "\n\n" + "\n".join(below) + "\n"
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.6g}"

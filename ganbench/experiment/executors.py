@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_any
 from types import ModuleType
@@ -31,7 +32,7 @@ from ganbench.records.store import Busy, Store
 from ganbench.runtime.device import limited_threads
 from ganbench.runtime.streams import unfailing_streams
 
-__all__ = ["Executor", "Processes", "Serial", "run_unit", "units_of"]
+__all__ = ["Executor", "Processes", "Serial", "Unit", "estimated_seconds", "forget", "run_unit", "units_of"]
 
 Unit = Sequence[Cell]
 """Cells that share a training."""
@@ -75,6 +76,13 @@ def units_of(cells: Sequence[Cell]) -> list[Unit]:
     return list(units.values())
 
 
+def forget(unit: Unit, store: Store) -> None:
+    """Remove all that is stored of the cells of a unit."""
+    for cell in unit:
+        store.remove(cell.train_key, cell.samples_key)
+        remove_file(store.record_path(cell.protocol.name, cell.place))
+
+
 def run_unit(unit: Unit, store: Store, conditions: Conditions, progress: Progress, *, wait: bool) -> Iterator[Record]:
     """Run the cells of a unit that are still not stored once its lock is held.
 
@@ -87,9 +95,8 @@ def run_unit(unit: Unit, store: Store, conditions: Conditions, progress: Progres
         StoreError: The lock cannot be opened.
     """
     with store.lock(unit[0].train_key, wait=wait):
-        for cell in unit if conditions.fresh else ():
-            store.remove(cell.train_key, cell.samples_key)
-            remove_file(store.record_path(cell.protocol.name, cell.place))
+        if conditions.fresh:
+            forget(unit, store)
         for cell in unit:
             try:
                 record = _stored_or_run(cell, store, conditions, progress)
@@ -147,10 +154,12 @@ class Processes:
 
     Args:
         jobs: Number of processes; with one, models that crash cost their cells and nothing else.
+        devices: Over which they are spread, where the conditions of the run name more than one.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, devices: Sequence[str] = ()) -> None:
         self._jobs = jobs
+        self._devices = [devices[index % len(devices)] for index in range(jobs)] if devices else []
 
     @staticmethod
     def prepare() -> None:
@@ -166,23 +175,25 @@ class Processes:
         self, units: Sequence[Unit], store: Store, conditions: Conditions, progress: Progress
     ) -> Iterator[Record]:
         """Run the units."""
-        longest_first = sorted(units, key=_seconds, reverse=True)
+        longest_first = sorted(units, key=estimated_seconds, reverse=True)
         queue = [(unit, False) for unit in longest_first]  # and whether to wait for its lock
         idle: list[_Worker] = []
+        free = list(self._devices)
         running: dict[Any, _Worker] = {}
         try:
             while queue or running:
                 while queue and len(running) < self._jobs:
-                    worker = idle.pop() if idle else _Worker()
+                    worker = idle.pop() if idle else _Worker(free.pop(0) if free else "")
                     running[worker.connection] = worker
                     worker.start(*queue.pop(0), store, conditions)
                 for connection in wait_for_any(list(running), _SECONDS_BETWEEN_LOOKS):
                     worker = running[connection]
-                    yield from worker.listen(store, conditions.device, progress)
+                    yield from worker.listen(store, worker.device or conditions.device, progress)
                     if worker.state in _ENDED:
                         del running[connection]
                         queue += worker.left()
                         idle += [worker] if worker.state != "dead" else []
+                        free += [worker.device] if worker.state == "dead" and worker.device else []
                 for worker in running.values():
                     worker.end_if_late()
         finally:
@@ -191,11 +202,16 @@ class Processes:
 
 
 class _Worker:
-    """A process, seen from here: it is sent units and sends back what happens to them."""
+    """A process, seen from here: it is sent units and sends back what happens to them.
 
-    def __init__(self) -> None:
+    Args:
+        device: Where it computes; empty for what the conditions of the run say.
+    """
+
+    def __init__(self, device: str = "") -> None:
         import torch
 
+        self.device = device
         context: Any = multiprocessing.get_context(_START)
         self.connection, there = context.Pipe()
         self._process = context.Process(target=_work, args=(there, torch.get_num_threads()))
@@ -212,6 +228,7 @@ class _Worker:
     def start(self, unit: Unit, hold: bool, store: Store, conditions: Conditions) -> None:
         """Send a unit."""
         self.unit, self.state, self._current = unit, "running", None
+        conditions = replace(conditions, device=self.device or conditions.device)
         self._cells = {cell.place: cell for cell in unit}  # those that have no record yet
         self._clock = TrainingClock(conditions)
         with contextlib.suppress(BrokenPipeError):  # it is dead, as `listen` will find
@@ -290,7 +307,7 @@ def _end(workers: Sequence[_Worker]) -> None:
         worker.end(until)
 
 
-def _seconds(unit: Unit) -> float:
+def estimated_seconds(unit: Unit) -> float:
     """What a unit takes by the protocol's estimate; infinitely long if there is none."""
     cell = unit[0]
     return cell.protocol.seconds_per_cell.get(cell.data.name, {}).get(cell.model_ref.spec, float("inf"))

@@ -7,6 +7,7 @@ another metric is computed on the samples that there are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -29,6 +30,7 @@ from ganbench.registry.models import ModelObject, ModelSource, find_model
 from ganbench.registry.references import reference_data, split_for
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.variant import Variant
+from ganbench.runtime.memory import free_bytes
 from ganbench.runtime.seeding import derive_seed
 
 __all__ = ["Cell", "Plan", "Request", "data_ref", "make_plan"]
@@ -168,6 +170,11 @@ class Cell:
         names = self.model.sampling_hyperparameters if isinstance(self.model, ModelSource | ModelObject) else ()
         return {k: v for k, v in self.variant.hyperparameters.items() if (k in names) == of_sampling}
 
+    @property
+    def sample_bytes(self) -> int:
+        """How many bytes its samples take as float32; those of Markov chains as many for every start."""
+        return 4 * self.protocol.n_samples * math.prod(self.dataset.event_shape)
+
     def seed_for(self, purpose: str) -> int:
         """The seed of a step.
 
@@ -231,6 +238,11 @@ class Plan:
     request: Request
     cells: tuple[Cell, ...]
     unavailable: tuple[UnavailableDataset, ...] = ()
+
+    @property
+    def free_bytes(self) -> int | None:
+        """How much memory is free on this machine; None where the system does not tell."""
+        return free_bytes()
 
     def stored(self, store: Store) -> dict[Place, Record]:
         """The stored records that answer a cell."""

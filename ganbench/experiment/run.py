@@ -14,21 +14,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ganbench.datasets import Dataset, UnavailableDataset
 from ganbench.errors import ModelError
 from ganbench.experiment.calling import calling
+from ganbench.experiment.cluster.choice import Choice
 from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.executors import Executor, Processes, Serial, units_of
 from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
 from ganbench.experiment.sampling import given_samples
 from ganbench.files import has_file
-from ganbench.protocols import Protocol, load_protocol, protocol_names
+from ganbench.protocols import ClusterSettings, Protocol, load_protocol, protocol_names
 from ganbench.records.record import Place, Record
 from ganbench.records.store import Store
 from ganbench.registry.models import with_sample_form
 from ganbench.registry.samples import SampleArray, SampleFile
-from ganbench.runtime.device import resolve_device, usable_cores
+from ganbench.runtime.device import resolve_devices, usable_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,6 +90,8 @@ def run(
     results: str | Path | None = "ganbench-results",
     device: str = "auto",
     jobs: int | None = None,
+    executor: str = "processes",
+    executor_settings: str | Path | ClusterSettings | None = None,
     fresh: bool = False,
     data_root: str | Path | None = None,
     download: bool = False,
@@ -107,10 +112,14 @@ def run(
         ladder: Also the protocol's rows of known standing, from noise to the test images themselves.
         seeds: How many base seeds, from 0; or which.
         results: The results folder, in which whatever is stored is used; None keeps nothing.
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        device: "auto", "cpu", "cuda", "cuda:N", "mps", or "cuda:all": cells are spread over all GPUs of the machine.
         jobs: Cells at a time, each in a process of its own; the protocol's choice by default. With 0 they run in this
             process, one after the other, where a debugger finds them and a model that crashes ends the run. Models,
-            data and metrics that are in memory run so in any case, and so do samples.
+            data and metrics that are in memory run so in any case, and so do samples. With an executor of jobs, how
+            many of these run at a time.
+        executor: "processes" of this run; "slurm" for jobs of a cluster; "local" for jobs on this machine.
+        executor_settings: What jobs ask for, as a TOML file or `ClusterSettings`; the protocol's table `[slurm]` by
+            default.
         fresh: Compute everything again, whatever is stored.
         data_root: Where data sets lie; GANBENCH_DATA or the user's cache by default.
         download: Fetch data that are missing and can be fetched.
@@ -139,11 +148,13 @@ def run(
     )
     until = None if time_limit is None else time.monotonic() + time_limit
     conditions = Conditions(device, fresh, cell_time_limit, until)
+    choice = Choice(executor, executor_settings, jobs)
+    choice.check(request, conditions, kept=results is not None)
     listener = progress or Silence()
     if results is not None:
-        return _run_in(request, Store(Path(results)), conditions, jobs, listener, kept=True)
+        return _run_in(request, Store(Path(results)), conditions, choice, listener, kept=True)
     with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
-        return _run_in(request, Store(Path(folder)), conditions, jobs, listener, kept=False)
+        return _run_in(request, Store(Path(folder)), conditions, choice, listener, kept=False)
 
 
 def evaluate(
@@ -218,15 +229,17 @@ def _listed(things: Any) -> tuple[Any, ...]:
 
 
 def _run_in(
-    request: Request, store: Store, conditions: Conditions, jobs: int | None, progress: Progress, *, kept: bool
+    request: Request, store: Store, conditions: Conditions, choice: Choice, progress: Progress, *, kept: bool
 ) -> Run:
+    if conditions.device not in ("auto", "cpu") and not choice.is_cluster:
+        resolve_devices(conditions.device)  # told before anything else; torch is imported for it
     plan = make_plan(request)
     stored = {} if conditions.fresh else plan.stored(store)
     pending = [cell for cell in plan.cells if cell.place not in stored]
     progress.planned(plan, pending)
     try:
         if pending:
-            stored |= _compute(pending, request, store, conditions, jobs, progress)
+            stored |= _compute(pending, request, store, conditions, choice, progress)
     finally:
         progress.finished()
     records = tuple(stored[cell.place] for cell in plan.cells)
@@ -234,30 +247,40 @@ def _run_in(
 
 
 def _compute(
-    pending: list[Cell], request: Request, store: Store, conditions: Conditions, jobs: int | None, progress: Progress
+    pending: list[Cell], request: Request, store: Store, conditions: Conditions, choice: Choice, progress: Progress
 ) -> dict[Place, Record]:
     """Run cells, after a look at whether they can be run at all."""
     units = units_of(pending)
-    asked, jobs = jobs, _jobs(request, conditions.device, jobs, units)
-    if jobs:
-        Processes.prepare()
-    conditions = replace(conditions, device=resolve_device(conditions.device))
+    executor: Executor
+    if choice.is_cluster:
+        executor, conditions = choice.cluster(request, conditions)
+        device = "cpu"  # here models are only looked at
+    else:
+        if _jobs(request, conditions.device, choice.jobs, units):
+            Processes.prepare()
+        devices = resolve_devices(conditions.device)
+        device = devices[0]
+        jobs = _jobs(request, conditions.device, choice.jobs, units, len(devices))
+        conditions = replace(conditions, device=device)
+        executor = Processes(jobs, devices) if jobs else Serial()
     new = [cell for cell in pending if conditions.fresh or not has_file(store.samples_path(cell.samples_key))]
-    examine(new, conditions.device)
+    examine(new, device)
     store.prepare()
-    store.write_protocol(request.protocol)
-    executor: Executor = Processes(_jobs(request, conditions.device, asked, units)) if jobs else Serial()
+    store.write_protocol(msgspec.structs.replace(request.protocol, slurm=None))
     return {record.place: record for record in executor(units, store, conditions, progress)}
 
 
-def _jobs(request: Request, device: str, jobs: int | None, units: Sequence[Sequence[Cell]]) -> int:
-    """How many processes: as asked for, or one for each core where a cell takes one core; 0 for none beside this."""
+def _jobs(request: Request, device: str, jobs: int | None, units: Sequence[Sequence[Cell]], n_devices: int = 1) -> int:
+    """How many processes: as asked for, or one for each device, or one for each core where a cell takes one core.
+
+    0 for none beside this.
+    """
     trained = any(not isinstance(unit[0].model, SampleFile | SampleArray) for unit in units)
     if request.is_in_memory or (jobs is None and not trained):
         return 0
     if jobs is None:
         threads = request.protocol.threads
-        jobs = usable_cores() // threads if threads and device in ("auto", "cpu") else 1
+        jobs = usable_cores() // threads if threads and device in ("auto", "cpu") else n_devices
         jobs = max(jobs, 1)
     return min(jobs, len(units))
 

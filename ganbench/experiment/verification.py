@@ -29,7 +29,7 @@ from ganbench.experiment.plan import data_ref
 from ganbench.metrics.metric import Chains
 from ganbench.protocols import load_protocol, protocol_names
 from ganbench.records.provenance import collect_provenance
-from ganbench.records.record import Record, SamplesRef, Score
+from ganbench.records.record import EXACT, Record, SamplesRef, Score
 from ganbench.records.store import Store
 from ganbench.registry.metrics import MetricSource, find_metric
 from ganbench.registry.models import find_model
@@ -216,6 +216,8 @@ class _Verifier:
 
     def _score(self, score: Score, record: Record, split: Split, evaluation: Evaluation | None) -> tuple[Status, str]:
         """Compute a score again, and say how well it agrees; without samples, whether its key follows from the rest."""
+        if score.metric == EXACT:
+            return "not verified", "it comes from the model's own density, and not from samples"
         try:
             metric = self._metric(score)
             cause = _other_key(score, metric, record, split)

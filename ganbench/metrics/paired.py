@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 __all__ = [
+    "FLIPS",
     "PairedDifference",
     "TrainingTest",
     "detectable_difference",
@@ -24,7 +25,9 @@ __all__ = [
 ]
 
 _RESAMPLES = 1999  # the ends of a 95 % interval are then known to 6 % of the standard error
-_FLIPS = 9999  # the least p-value is 1 / (1 + _FLIPS)
+FLIPS = 9999
+"""Random flips of sign; the least p-value is 1 / (1 + FLIPS)."""
+
 _BLOCK = 2**24  # numbers held at a time
 
 
@@ -47,7 +50,7 @@ class PairedDifference(NamedTuple):
 
 
 def paired_differences(
-    differences: np.ndarray, *, level: float, rng: np.random.Generator, resamples: int = _RESAMPLES, flips: int = _FLIPS
+    differences: np.ndarray, *, level: float, rng: np.random.Generator, resamples: int = _RESAMPLES, flips: int = FLIPS
 ) -> list[PairedDifference]:
     """Means, errors, bootstrap intervals and p-values of several pairs of models at once.
 
@@ -101,7 +104,7 @@ def _bootstrap(
     return low, high
 
 
-def sign_flip_p_values(differences: np.ndarray, *, rng: np.random.Generator, flips: int = _FLIPS) -> np.ndarray:
+def sign_flip_p_values(differences: np.ndarray, *, rng: np.random.Generator, flips: int = FLIPS) -> np.ndarray:
     """Two-sided p-values of "the difference of an example is as likely to be d as to be -d", by flips of sign.
 
     The share of the flips whose mean is at least as far from 0 as the one that was found. All 2^n flips are looked at
@@ -123,7 +126,7 @@ def sign_flip_p_values(differences: np.ndarray, *, rng: np.random.Generator, fli
     is_exact = n < 60 and 2**n <= flips
     total = 2**n if is_exact else flips
     extreme = np.zeros(len(differences), np.int64)
-    block = max(1, _BLOCK // n)
+    block = max(1, _BLOCK // max(n, len(differences)))
     for start in range(0, total, block):
         count = min(block, total - start)
         bits = _all_bits(start, count, n) if is_exact else _random_bits(rng, count, n)

@@ -275,7 +275,7 @@ def _values(sums: GroupSums, which: int, selection: BandwidthSelection, growth: 
 
 
 def _of_kernels(weights: KernelWeights, which: int) -> dict[str, Value]:
-    share = mean_with_error(weights.nearest[which].cpu().numpy(), across="examples")
+    share = mean_with_error(weights.largest[which].cpu().numpy(), across="examples")
     known = not math.isnan(share.standard_error)
     return {
         "effective_kernels": Value(float(weights.effective[which].quantile(0.5))),

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from ganbench.choices import protocol_names
 from ganbench.errors import DataError, UnknownNameError
+from ganbench.protocols.cluster import ClusterSettings
 from ganbench.protocols.ladder import Ladder
 from ganbench.protocols.published import Judgement, Published
 from ganbench.protocols.sampling import ChainRule, Count, Selection
@@ -83,6 +84,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         chains: How models that are sampled by Markov chains are sampled.
         selection: Which epoch of a training is sampled; the last one unless said.
         seconds_per_cell: Rough cost on two CPU cores, by data set and model name, for the estimate of a plan.
+        slurm: What jobs on a cluster ask for.
     """
 
     name: Name
@@ -100,6 +102,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     chains: ChainRule = ChainRule()
     selection: Selection | None = None
     seconds_per_cell: dict[str, dict[str, Seconds]] = {}
+    slurm: ClusterSettings | None = None
 
     def __post_init__(self) -> None:
         names = [plan.name for plan in self.datasets]

@@ -13,6 +13,7 @@ from ganbench.datasets import Split
 __all__ = ["REFERENCE_NEEDS", "reference_data", "split_for"]
 
 REFERENCE_NEEDS = ("valid", "test", "labels", "held_out")
+_SEED = 0  # of the cut in halves
 _halves: dict[tuple[int, int], np.ndarray] = {}
 
 
@@ -24,7 +25,7 @@ def split_for(needs: Collection[str], split: Split) -> Split:
     return replace(
         split,
         train=_half(split.train, 0),
-        train_labels=None if labels is None else np.ascontiguousarray(labels[::2]),
+        train_labels=None if labels is None else _half(labels, 0),
     )
 
 
@@ -45,10 +46,14 @@ def reference_data(needs: Collection[str], split: Split) -> dict[str, np.ndarray
     return {need: sources[need]() for need in needs}
 
 
-def _half(array: np.ndarray, first: int) -> np.ndarray:
-    """Every other example, once for all splits that share the array."""
-    key = (id(array), first)
+def _half(array: np.ndarray, which: int) -> np.ndarray:
+    """A random half of the rows, the larger one or the other, once for all splits that share the array.
+
+    The same rows of all arrays of one length. Not every other one: those of MNIST come from two sources in turn.
+    """
+    key = (id(array), which)
     if key not in _halves:
-        _halves[key] = np.ascontiguousarray(array[first::2])
+        rows = np.sort(np.random.default_rng(_SEED).permutation(len(array))[which::2])
+        _halves[key] = array[rows]
         weakref.finalize(array, _halves.pop, key, None).atexit = False
     return _halves[key]

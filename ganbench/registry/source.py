@@ -9,10 +9,11 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ _imported: dict[
 
 def installed(group: str) -> dict[str, EntryPoint]:
     """All installed components of an entry-point group by name, whether or not they can be imported."""
+    return dict(_installed(group, tuple(sys.path)))
+
+
+@lru_cache
+def _installed(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """The same; all installed distributions are read for it, which takes long beside the rest of a plan."""
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 
@@ -55,7 +62,7 @@ def find_target(spec: Spec, group: str, kind: str, hint: str) -> tuple[str, str]
             raise UsageError(f"{spec.target!r} is malformed. Expected package.module:Class or ./file.py:Class.")
         if module.endswith(".py"):
             path = normal_path(module)
-            if not path.is_file():
+            if not os.path.isfile(path):
                 raise UsageError(f"{spec.target!r}: there is no file {module}.")
             return attribute, f"{path}:{attribute}"
         return next((name for name, point in points.items() if point.value == spec.target), attribute), spec.target

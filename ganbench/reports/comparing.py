@@ -124,7 +124,7 @@ class _Place:
         """Those of the results folder; none where it is not there."""
         if not (self.results / "records").is_dir():
             return []
-        return self.chosen(stored_records(self.results, self.protocol))
+        return self.chosen(stored_records(self.results, self.protocol, ladder=True))
 
     def chosen(self, records: Iterable[Record]) -> list[Record]:
         """Those on the data set, if there is one; a user's own file is known by its stem."""

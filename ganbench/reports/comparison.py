@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ganbench.errors import UsageError, UserError
+from ganbench.errors import UsageError
 from ganbench.metrics.paired import (
+    FLIPS,
     PairedDifference,
     TrainingTest,
     detectable_difference,
@@ -19,14 +20,14 @@ from ganbench.metrics.paired import (
     paired_differences,
     training_test,
 )
-from ganbench.registry.metrics import find_metric
 from ganbench.reports.pairing import Candidate, Measured, Quantity, matched_quantities
-from ganbench.reports.rulers import RankAgreement, rank_agreements
+from ganbench.reports.rulers import RankAgreement, metric_direction, rank_agreements
 from ganbench.runtime.seeding import derive_seed
 
 __all__ = ["Difference", "Group", "PairedComparison", "Standing", "Verdict", "compare_candidates"]
 
 _LETTERS = string.ascii_letters
+_FLIPS_FOR_CORRECTION = 10
 
 Verdict = Literal["told apart", "not told apart", "void: training spread", "one training"]
 """What follows for a pair of models.
@@ -179,7 +180,11 @@ def compare_candidates(
         named = f" ({candidates[0].label})" if candidates else ""
         raise UsageError(f"A comparison needs at least two models; got {len(candidates)}{named}.")
     quantities = matched_quantities(candidates, metrics, every_value=every_value)
-    differences = _judged([d for quantity in quantities for d in _differences(quantity, level)], level, power)
+    # so many flips that the least p-value survives the correction
+    flips = max(
+        FLIPS, round(_FLIPS_FOR_CORRECTION * sum(math.comb(len(q.models), 2) for q in quantities) / (1 - level))
+    )
+    differences = _judged([d for q in quantities for d in _differences(q, level, flips)], level, power)
     return PairedComparison(
         protocol=candidates[0].records[0].protocol,
         level=level,
@@ -187,34 +192,45 @@ def compare_candidates(
         differences=tuple(differences),
         groups=tuple(_group(quantity, differences) for quantity in quantities),
         rulers=tuple(rank_agreements(candidates, level=level)),
-        notes=tuple(dict.fromkeys([*(note for q in quantities for note in q.notes), *_warnings(candidates)])),
+        notes=tuple(
+            dict.fromkeys(
+                [
+                    *(note for q in quantities for note in q.notes),
+                    *_warnings(candidates, {q.metric for q in quantities}),
+                ]
+            )
+        ),
     )
 
 
-def _warnings(candidates: Sequence[Candidate]) -> Iterator[str]:
-    """What limits the trust in the values of a model, each finding once, and where it was not measured."""
+def _warnings(candidates: Sequence[Candidate], metrics: Collection[str]) -> Iterator[str]:
+    """What limits the trust in what was compared, each finding once for a model, and where it was not measured."""
     for candidate in candidates:
         texts: dict[tuple[str, str], str] = {}
         for record in candidate.records:
-            of_samples = record.samples.findings if record.samples else ()
-            for finding in (*of_samples, *(f for score in record.scores for f in score.findings)):
-                if finding.severity == "warning":
+            found = [("", finding) for finding in record.samples.findings] if record.samples else []
+            found += [(score.metric, finding) for score in record.scores for finding in score.findings]
+            for metric, finding in found:
+                if finding.severity == "warning" and (metric in ("", *metrics) or finding.about == "samples"):
                     texts.setdefault((record.dataset.name, finding.code), f"{finding.text}.")
             if record.reason:
                 texts[f"{record.dataset.name}, {record.fold}, failed", record.reason] = record.reason
         yield from (f"{candidate.label} on {where}: {text}" for (where, _), text in texts.items())
 
 
-def _differences(quantity: Quantity, level: float) -> list[Difference]:
+def _differences(quantity: Quantity, level: float, flips: int) -> list[Difference]:
     """All pairs by one quantity, not yet judged."""
     pairs = list(combinations(quantity.models, 2))
     vectors = np.stack([first.per_example - second.per_example for first, second in pairs])
     rng = np.random.default_rng(derive_seed(0, "compare", quantity.metric, quantity.name))
-    found = paired_differences(vectors, level=level, rng=rng)
-    return [_difference(quantity, *pair, paired) for pair, paired in zip(pairs, found, strict=True)]
+    found = paired_differences(vectors, level=level, rng=rng, flips=flips)
+    direction = _direction(quantity)
+    return [_difference(quantity, *pair, paired, direction) for pair, paired in zip(pairs, found, strict=True)]
 
 
-def _difference(quantity: Quantity, first: Measured, second: Measured, found: PairedDifference) -> Difference:
+def _difference(
+    quantity: Quantity, first: Measured, second: Measured, found: PairedDifference, direction: str
+) -> Difference:
     across, trainings, test = _across_trainings(first, second, found)
     return Difference(
         dataset=quantity.dataset,
@@ -236,7 +252,7 @@ def _difference(quantity: Quantity, first: Measured, second: Measured, found: Pa
         training_error=test.standard_error,
         training_df=test.df,
         training_p_value=test.p_value,
-        better=_better(quantity, first.label, second.label, found.difference),
+        better=_better(direction, first.label, second.label, found.difference),
     )
 
 
@@ -273,21 +289,15 @@ def _trainings(model: Measured) -> int:
     return len(model.runs) * (len(model.folds) if model.has_fold_trainings else 1) * model.is_trained
 
 
-def _better(quantity: Quantity, first: str, second: str, difference: float) -> str:
-    direction = _direction(quantity)
+def _better(direction: str, first: str, second: str, difference: float) -> str:
     if direction == "neither" or difference == 0:
         return ""
     return first if (difference > 0) == (direction == "higher") else second
 
 
 def _direction(quantity: Quantity) -> str:
-    """What is better; "neither" also where the metric is not installed here."""
-    if not quantity.is_headline:
-        return "neither"
-    try:
-        return find_metric(quantity.metric).metric.direction
-    except UserError:
-        return "neither"
+    """What is better; a metric states it of its first value only."""
+    return metric_direction(quantity.metric) if quantity.is_headline else "neither"
 
 
 def _judged(differences: Sequence[Difference], level: float, power: float) -> list[Difference]:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ganbench.choices import TableFormat
+from ganbench.errors import printable
 from ganbench.protocols import Protocol
 
 __all__ = ["Titles", "render_text", "suffix", "with_error"]
@@ -66,7 +67,8 @@ def render_text(
         maxcolwidths=list(widths) if widths and format == "text" else None,
     )
     below = "\n".join(_note(note, format) for note in notes)
-    return f"{'% ' if format == 'latex' else ''}{title}\n\n{table}\n\n{below}\n"
+    head = _plain(" ".join(title.split()), format)  # one line, as a comment is
+    return f"{'% ' if format == 'latex' else ''}{head}\n\n{table}\n\n{below}\n"
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,20 @@ class Titles:
 
 
 def _note(text: str, format: TableFormat) -> str:
-    text = " ".join(text.split())  # a reason may have several lines, and a comment is one
+    text = _plain(" ".join(text.split()), format)  # a reason may have several lines, and a comment is one
     if format == "latex":
         return f"% {text}"
     return f"- {text}" if format == "markdown" else textwrap.fill(text, 100, break_on_hyphens=False)
 
 
+def _plain(text: str, format: TableFormat) -> str:
+    """A text that acts neither on a terminal nor, in Markdown, on a page."""
+    text = printable(text)
+    return text.replace("&", "&amp;").replace("<", "&lt;") if format == "markdown" else text
+
+
 def _escape(text: str, format: TableFormat) -> str:
+    text = _plain(text, format)
     if format == "markdown":
         return text.replace("|", r"\|")
     return text.translate(_LATEX) if format == "latex" else text

@@ -10,10 +10,11 @@ import numpy as np
 
 from ganbench.errors import UserError
 from ganbench.metrics.rank_agreement import kendall_agreement
+from ganbench.records.record import EXACT
 from ganbench.registry.metrics import find_metric
 from ganbench.reports.pairing import Candidate
 
-__all__ = ["RankAgreement", "rank_agreements"]
+__all__ = ["RankAgreement", "metric_direction", "rank_agreements"]
 
 
 class RankAgreement(NamedTuple):
@@ -65,19 +66,25 @@ def rank_agreements(candidates: Sequence[Candidate], *, level: float = 0.95) -> 
 
 def _rulers(candidates: Sequence[Candidate], dataset: str) -> dict[str, dict[str, float]]:
     """By metric and model, values of which the higher are better."""
-    rulers: dict[str, dict[str, float]] = {}
+    values: dict[str, dict[str, list[float]]] = {}
     for candidate in candidates:
-        scores = [score for r in candidate.records if r.dataset.identity == dataset for score in r.scores]
-        for metric in dict.fromkeys(score.metric for score in scores):
-            sign = _sign(metric)
-            values = [score.values[score.headline].value for score in scores if score.metric == metric]
-            if sign:
-                rulers.setdefault(metric, {})[candidate.label] = sign * float(np.mean(values))
-    return rulers
+        for record in candidate.records:
+            for score in record.scores if record.dataset.identity == dataset else ():
+                of_models = values.setdefault(score.metric, {})
+                of_models.setdefault(candidate.label, []).append(score.values[score.headline].value)
+    signs = {metric: {"higher": 1.0, "lower": -1.0}.get(metric_direction(metric), 0.0) for metric in values}
+    return {
+        metric: {label: signs[metric] * float(np.mean(found)) for label, found in of_models.items()}
+        for metric, of_models in values.items()
+        if signs[metric]
+    }
 
 
-def _sign(metric: str) -> float:
+def metric_direction(metric: str) -> str:
+    """What is better in an installed metric: "higher", "lower" or "neither"; of another one nobody knows: "neither"."""
+    if metric == EXACT:
+        return "higher"
     try:
-        return {"higher": 1.0, "lower": -1.0, "neither": 0.0}[find_metric(metric).metric.direction]
+        return find_metric(metric).metric.direction
     except UserError:
-        return 0.0
+        return "neither"

@@ -13,7 +13,7 @@ from ganbench.choices import FORMATS
 from ganbench.errors import StoreError, UserError
 from ganbench.experiment.verification import Verified, verify_records
 from ganbench.files import file_name, read_bytes
-from ganbench.protocols import Protocol
+from ganbench.protocols import Protocol, load_protocol
 from ganbench.records.store import Store
 from ganbench.reports.formats import suffix
 from ganbench.reports.results import stored_protocols, table
@@ -41,7 +41,7 @@ def verify(
 
     Args:
         results: The folder.
-        protocol: Only the records of this protocol.
+        protocol: Only the records of this protocol, by name or file.
         datasets: Data of the user's own that records may name: files or arrays.
         samples: Files of samples that were scored, which a results folder does not hold.
         metrics: Metrics that are not installed, by spec, class or object.
@@ -56,6 +56,8 @@ def verify(
         UserError: Data or a metric that are named cannot be used.
     """
     store = Store(Path(results))
+    if protocol is not None and protocol.endswith(".toml"):
+        protocol = load_protocol(protocol).name
     paths = store.record_paths(protocol)
     if not paths:
         of = f" of protocol {protocol!r}" if protocol else ""

@@ -12,7 +12,7 @@ from ganbench.errors import UsageError
 if TYPE_CHECKING:
     pass
 
-__all__ = ["DEVICES", "limited_threads", "resolve_device", "usable_cores"]
+__all__ = ["DEVICES", "limited_threads", "resolve_device", "resolve_devices", "usable_cores"]
 
 DEVICES = "auto, cpu, cuda, cuda:N, mps"
 """The names of devices, in words."""
@@ -63,3 +63,18 @@ def resolve_device(name: str = "auto") -> str:
     if missing:
         raise UsageError(f"Device {name!r} was asked for and is not available here. Use --device cpu or auto.")
     return str(device)
+
+
+def resolve_devices(name: str = "auto") -> tuple[str, ...]:
+    """Turn a name into the devices over which cells are spread: one, or every GPU of this machine for `cuda:all`.
+
+    Raises:
+        UsageError: See `resolve_device`.
+    """
+    import torch
+
+    if name != "cuda:all":
+        return (resolve_device(name),)
+    if not torch.cuda.is_available():
+        raise UsageError("Device 'cuda:all' was asked for and no GPU is available here. Use --device cpu or auto.")
+    return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count()))

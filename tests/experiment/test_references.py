@@ -11,6 +11,7 @@ from ganbench.datasets import Dataset
 from ganbench.errors import ModelError
 from ganbench.experiment.plan import Request, make_plan
 from ganbench.protocols import load_protocol
+from ganbench.registry.metrics import find_metric
 
 SPY = """
 import torch
@@ -93,13 +94,16 @@ def test_references_are_given_what_they_declare_and_metrics_the_other_half(file,
     ]
     assert record.reason == ""
     assert record.model.reference == "a spy"
+    own = make_plan(Request(load_protocol("digits"), models=(f"{file}:Spy",), datasets=(data,))).cells[0].split
+    assert len(own.train) == 12
     expected = {
-        "train": parts["train"][::2], "held_out": parts["train"][1::2], "test": parts["test"], "valid": parts["valid"],
-        "labels": labels[::2],
+        "train": own.train, "held_out": np.delete(parts["train"], own.train_labels, axis=0), "test": parts["test"],
+        "valid": parts["valid"], "labels": own.train_labels,
     }  # fmt: skip
     assert record.training.metrics == pytest.approx({k: float(v.sum()) for k, v in expected.items()}, rel=1e-5)
-    plan = make_plan(Request(load_protocol("digits"), models=(f"{file}:Spy",), datasets=(data,)))
-    np.testing.assert_array_equal(plan.cells[0].split.train, parts["train"][::2])
+    assert record.score("copies").key == make_plan(
+        Request(load_protocol("digits"), (f"{file}:Spy",), (data,), ("copies",))
+    ).cells[0].score_key(find_metric("copies"), record.samples)
 
 
 def test_a_training_depends_on_what_was_given(toy_images):

@@ -126,6 +126,21 @@ def test_p_values_are_corrected_for_all_pairs_and_models_are_grouped():
     assert [s.value for s in group.standings] == sorted((s.value for s in group.standings), reverse=True)
 
 
+def test_a_clear_difference_survives_the_correction_for_many_models():
+    candidates = [trained(f"m{i}", [0.0 if i else 9.0]) for i in range(36)]
+    found = [d for d in compare_candidates(candidates).differences if d.first == "m0"]
+    assert len(found) == 35
+    assert {d.verdict for d in found} == {"one training"}
+    assert max(d.p_corrected for d in found) < 0.02
+
+
+def test_warnings_of_metrics_that_are_not_compared_are_left_out():
+    alone = other_score(Value(1.0), findings=(Finding("few", "few blocks"),))
+    of_samples = other_score(Value(1.0), "mixing", findings=(Finding("slow", "chains remember", about="samples"),))
+    candidate = changed(trained("b", [0]), scores=(parzen(values(0)), alone, of_samples))
+    assert compare_candidates([A, candidate]).notes == ("b on d: chains remember.",)
+
+
 def test_a_model_between_two_may_belong_to_both_groups():
     noise = np.random.default_rng(1).normal(0, 1, (3, 90))
     noise = noise - noise.mean(1, keepdims=True)

@@ -195,3 +195,24 @@ def test_the_commands_have_the_option(tmp_path, toy_images, capsys):
     assert "leaked_test_images" in capsys.readouterr().out
     assert main(["table", "--results", str(tmp_path / "results")]) == 0
     assert "leaked_test_images" not in capsys.readouterr().out
+
+
+@pytest.mark.real_data
+@pytest.mark.slow
+def test_the_ladder_of_mnist(real_data):
+    """By 2,000 test images, 1,000 validation images for the bandwidth; centroids above 10,000 real images."""
+    split = ganbench.load_dataset("mnist", real_data).splits[0]
+    data = ganbench.Dataset.from_arrays(
+        train=split.train, valid=split.valid[:1000], test=split.test[:2000], train_labels=split.train_labels
+    )
+    protocol = msgspec.structs.replace(load_protocol("goodfellow2014"), metrics=("parzen",))
+    near = {
+        "noise": (-627, 2), "one_class": (-75, 5), "mean_image": (-35, 1), "gaussian_fit": (73, 4),
+        "training_images[distinct=1000]": (120, 6), "training_images": (241, 4), "k_means_centroids": (274, 4),
+        "leaked_test_images": (536, 60),
+    }  # fmt: skip
+    run = ganbench.run(protocol, models=list(near), datasets=[data], results=None)
+    values = {spec: value(run, spec).value for spec in near}
+    assert list(values.values()) == sorted(values.values())
+    for spec, (expected, tolerance) in near.items():
+        assert values[spec] == pytest.approx(expected, abs=tolerance), spec

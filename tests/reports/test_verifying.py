@@ -14,7 +14,7 @@ import ganbench
 from ganbench.cli import main
 from ganbench.errors import UsageError
 from ganbench.experiment import verification
-from ganbench.records.record import read_record
+from ganbench.records.record import _digest, read_record
 from ganbench.records.store import Store
 
 
@@ -45,10 +45,12 @@ def records(folder) -> list[Path]:
     return sorted((folder / "records").rglob("*.json"))
 
 
-def edit(path: Path, change) -> None:
+def edit(path: Path, change, *, digest: bool = True) -> None:
+    """Change a record by hand; with the digest that it then must have, as somebody would who knows of it."""
     content = json.loads(path.read_text())
     change(content)
-    path.write_text(json.dumps(content))
+    del content["digest"]
+    path.write_text(json.dumps({**content, "digest": _digest(content) if digest else "0" * 64}))
 
 
 def test_what_was_not_touched_agrees_bit_by_bit(folder, toy_images):
@@ -66,6 +68,13 @@ def test_an_edited_value_is_named(folder, verify):
     assert "test_median is 0.125 in the record, and " in text
     assert text.endswith("made by the same processor and libraries")
     assert agreeing == 3 + 5  # the table shows the Parzen estimate only
+
+
+def test_an_edit_that_does_not_know_of_the_digest_is_named(folder, verify):
+    edit(records(folder)[0], lambda record: record.update(seed=3), digest=False)
+    others, _ = verify()
+    assert others[0][:2] == ("record", "disagrees")
+    assert "was changed after it was written" in others[0][2]
 
 
 def test_an_edited_mean_contradicts_its_examples_even_without_samples(folder, verify):
@@ -120,7 +129,7 @@ def test_exchanged_samples_are_named(folder, verify):
     first.write_bytes(second.read_bytes())
     others, _ = verify()
     assert [status for part, status, _ in others if part == "samples"] == ["disagrees"]
-    assert "holds the samples of another key" in others[0][2]
+    assert "it holds what belongs to another key: files have changed places" in others[0][2]
 
 
 def test_a_record_in_the_place_of_another_is_named(folder, verify):
@@ -151,7 +160,7 @@ def test_data_of_another_checksum_are_named(folder, verify, toy_images):
 def test_another_version_of_a_metric_is_named(folder, toy_images):
     edit(records(folder)[0], lambda record: record["scores"][0].update(version=1))
     found = list(ganbench.verify(folder, datasets=[toy_images]))
-    assert found[0][2:] == ("agrees", "bit by bit; made by version 1 of the metric, here 2")
+    assert found[0][2:] == ("agrees", "bit by bit; made by version 1 of the metric, here 3")
     assert {f.text.partition(":")[0] for f in found if f.part == "table"} == {"the records make no table"}
 
 
@@ -230,6 +239,8 @@ def test_an_edited_table_is_named_and_one_of_fewer_records_is_not(folder, verify
 
 def test_the_command_ends_with_3_where_something_disagrees(folder, toy_images, capsys):
     assert main(["verify", str(folder), "--datasets", toy_images]) == 0
+    assert capsys.readouterr().out.endswith("9 agree, 0 disagree, 0 are not verified.\n")
+    assert main(["verify", str(folder), "--datasets", toy_images, "--protocol", str(folder.parent / "toy.toml")]) == 0
     assert capsys.readouterr().out.endswith("9 agree, 0 disagree, 0 are not verified.\n")
     edit(records(folder)[0], lambda r: r["samples"].update(n=21))
     assert main(["verify", str(folder), "--datasets", toy_images]) == 3

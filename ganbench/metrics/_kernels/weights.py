@@ -1,10 +1,12 @@
 """How many kernels carry the density of a point, and how much of it the nearest one does.
 
-With w_j = exp(-||x - mu_j||^2 / (2 s^2)) and p_j = w_j / sum w the weights of the kernels at a point x,
+With w_j = c_j exp(-||x - mu_j||^2 / (2 s^2)) for each distinct centre mu_j, which there are c_j times, and
+p_j = w_j / sum w the weights of the kernels at a point x,
 
-    effective kernels = exp(-sum_j p_j log p_j),    share of the nearest = max_j p_j
+    effective kernels = exp(-sum_j p_j log p_j),    largest share = max_j p_j
 
-The first is the perplexity of the weights: as many equal kernels have the same entropy.
+The first is the perplexity of the weights: as many equal kernels have the same entropy. Equal centres are one kernel: a
+model that repeats itself does not see more of the data for it.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ class KernelWeights(NamedTuple):
 
     Attributes:
         effective: Effective kernels, between 1 and m.
-        nearest: The share of the sum that the nearest kernel carries, between 1 / m and 1.
+        largest: The share of the sum that one kernel carries, the nearest where none is repeated, between 1 / m and 1.
     """
 
     effective: torch.Tensor
-    nearest: torch.Tensor
+    largest: torch.Tensor
 
 
 def effective_kernels(
@@ -66,31 +68,38 @@ def kernel_weights(
     x, mu = as_points(points, "points"), as_points(centres, "centres")
     check_dimensions(x, mu)
     factors = 0.5 / as_bandwidths(bandwidths, x.device)[0].square()
-    reference = Reference.prepare(mu.to(x.device), max_memory)
-    bands = reference.bands(x, 16 * x.shape[1] + 64 * len(factors))
-    sums, depths = (
-        torch.cat(parts, dim=1) for parts in zip(*(_sums(b, reference, factors) for b in bands), strict=True)
-    )
-    effective = torch.exp(torch.log(sums) + depths / sums).clamp(1, len(mu))
-    return KernelWeights(effective, 1 / sums)
+    distinct, counts = mu.to(x.device).unique(dim=0, return_counts=True)
+    reference = Reference.prepare(distinct, max_memory)
+    bands = reference.bands(x, 16 * x.shape[1] + 96 * len(factors))
+    parts = [_sums(band, reference, counts.double(), factors) for band in bands]
+    sums, depths, largest = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+    effective = torch.exp(torch.log(sums) + depths / sums).clamp(1, len(distinct))
+    return KernelWeights(effective, largest / sums)
 
 
-def _sums(points: torch.Tensor, reference: Reference, factors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """sum_j exp(-e_j) and sum_j e_j exp(-e_j), with e_j the exponent of kernel j less that of the nearest."""
-    queries, deepest = reference.centred(points, torch.float64), deepest_exponent(len(reference.points))
+def _sums(
+    points: torch.Tensor, reference: Reference, counts: torch.Tensor, factors: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """sum_j w_j, sum_j w_j (e_j - log c_j) and max_j w_j: w_j = c_j exp(-e_j), e_j = 0 for the nearest kernel."""
+    queries, deepest = reference.centred(points, torch.float64), deepest_exponent(int(counts.sum()))
     smallest = torch.full_like(queries.squared_norms, math.inf)
     sums = torch.zeros(len(factors), len(points), dtype=torch.float64, device=points.device)
-    depths = torch.zeros_like(sums)
-    for rows, _, t in reference.tiles(queries):
+    depths, largest = torch.zeros_like(sums), torch.zeros_like(sums)
+    for rows, first, t in reference.tiles(queries):
         lower = torch.minimum(smallest[rows], t.amin(1))
         risen = (smallest[rows] - lower).nan_to_num(posinf=0) * factors.unsqueeze(1)
         depths[:, rows] = (depths[:, rows] + risen * sums[:, rows]) * torch.exp(-risen)
         sums[:, rows] *= torch.exp(-risen)
+        largest[:, rows] *= torch.exp(-risen)
         smallest[rows] = lower
         t.sub_(lower.unsqueeze(1))
+        times = torch.nn.functional.pad(
+            counts[first : first + t.shape[1]], (0, max(0, first + t.shape[1] - len(counts))), value=1
+        )
         for k, factor in enumerate(factors.tolist()):
             exponents = torch.mul(t, factor).clamp_(max=deepest)
-            kernels = torch.exp(-exponents)
+            kernels = torch.exp(-exponents).mul_(times)
             sums[k, rows] += kernels.sum(1)
-            depths[k, rows] += exponents.mul_(kernels).sum(1)
-    return sums, depths
+            largest[k, rows] = torch.maximum(largest[k, rows], kernels.amax(1))
+            depths[k, rows] += exponents.sub_(times.log()).mul_(kernels).sum(1)
+    return sums, depths, largest

@@ -11,18 +11,19 @@ from ganbench.metrics._kernels.weights import kernel_weights
 
 
 def test_one_kernel_each_and_all_alike():
-    apart, together = np.eye(4) * 100, np.zeros((50, 3))
+    """Fifty centres at one distance, none of them equal."""
+    apart, together = np.eye(4) * 100, np.eye(50)
     np.testing.assert_allclose(effective_kernels(apart, apart, 0.1), 1, rtol=1e-9)
-    weights = kernel_weights(np.ones((2, 3)), together, [0.5])
+    weights = kernel_weights(np.ones((2, 50)), together, [0.5])
     np.testing.assert_allclose(weights.effective, 50, rtol=1e-12)
-    np.testing.assert_allclose(weights.nearest, 1 / 50, rtol=1e-12)
+    np.testing.assert_allclose(weights.largest, 1 / 50, rtol=1e-12)
 
 
 def test_two_kernels_have_the_entropy_of_a_coin():
     """Weights 3 : 1, from exponents that differ by log 3."""
     centres = np.array([[0.0], [np.sqrt(2 * np.log(3))]])
     weights = kernel_weights(np.zeros((1, 1)), centres, [1.0])
-    assert float(weights.nearest) == pytest.approx(0.75, abs=1e-12)
+    assert float(weights.largest) == pytest.approx(0.75, abs=1e-12)
     assert float(weights.effective) == pytest.approx(4 / 3**0.75, abs=1e-12)
 
 
@@ -39,7 +40,27 @@ def test_the_definition(n, m, d, memory):
         p /= p.sum(1, keepdims=True)
         entropy = -np.where(p > 0, p * np.log(np.maximum(p, 1e-300)), 0).sum(1)
         np.testing.assert_allclose(weights.effective[k], np.exp(entropy), rtol=1e-9)
-        np.testing.assert_allclose(weights.nearest[k], p.max(1), rtol=1e-9)
+        np.testing.assert_allclose(weights.largest[k], p.max(1), rtol=1e-9)
+
+
+def test_equal_centres_are_one_kernel():
+    """Three at 0 and one at log 3 more: weights 9 : 1; as many of each are as one of each."""
+    centres = np.array([[0.0]] * 3 + [[np.sqrt(2 * np.log(3))]])
+    weights = kernel_weights(np.zeros((1, 1)), centres, [1.0])
+    assert float(weights.largest) == pytest.approx(0.9, abs=1e-12)
+    assert float(weights.effective) == pytest.approx(10 / 9**0.9, abs=1e-12)
+    rng = np.random.default_rng(0)
+    points, distinct = rng.random((9, 4)), rng.random((300, 4))
+    once, often = (kernel_weights(points, np.tile(distinct, (k, 1)), [0.1]) for k in (1, 7))
+    np.testing.assert_allclose(often.effective, once.effective, rtol=1e-9)
+    np.testing.assert_allclose(often.largest, once.largest, rtol=1e-9)
+
+
+def test_the_largest_share_need_not_be_the_nearests():
+    """A thousand centres a little farther off than one: they carry more, and are one kernel."""
+    centres = np.array([[0.0]] + [[1.0]] * 1000)
+    weights = kernel_weights(np.zeros((1, 1)), centres, [1.0])
+    assert float(weights.largest) == pytest.approx(1000 / (1000 + np.exp(0.5)), abs=1e-9)
 
 
 def test_bad_input_is_refused():
