@@ -18,7 +18,8 @@ import ganbench
 from ganbench.experiment.plan import Request, make_plan
 begun = time.perf_counter()
 if sys.argv[1] == "plan":
-    cells = make_plan(Request(ganbench.load_protocol("digits"), models=tuple({models}), seeds=tuple(range({seeds})))).cells
+    protocol = ganbench.load_protocol("digits")
+    cells = make_plan(Request(protocol, models=tuple({models}), seeds=tuple(range({seeds})))).cells
     for cell in cells:
         cell.place, cell.train_key
     number = len(cells)
