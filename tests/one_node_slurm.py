@@ -1,8 +1,8 @@
 """A Slurm of one node on this machine, in a folder: its own munge, controller and node daemon, without cgroups.
 
 `python tests/one_node_slurm.py FOLDER` starts one and prints the variable that its commands need, until it is
-interrupted. The programs come from a distribution's packages, as Debian's `slurm-wlm` with `munge`; they are started as
-root, whose jobs they run.
+interrupted. A job that is queued again waits until its credential has expired, here five seconds. The programs come
+from a distribution's packages, as Debian's `slurm-wlm` with `munge`; they are started as root, whose jobs they run.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SlurmctldPort={controller_port}
 SlurmdPort={node_port}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
