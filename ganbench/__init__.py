@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Reference,
     )
     from ganbench.protocols import Protocol, load_protocol
+    from ganbench.records.merge import merge_results
     from ganbench.records.record import Record
     from ganbench.reports.comparing import compare
     from ganbench.reports.comparison import PairedComparison
@@ -83,6 +84,7 @@ _HOME = {
     "evaluate": "experiment.run",
     "load_dataset": "datasets",
     "load_protocol": "protocols",
+    "merge_results": "records.merge",
     "render_cases": "conformance.selftest",
     "render_comparison": "reports.comparison_tables",
     "render_table": "reports.table1",
@@ -133,6 +135,7 @@ __all__ = [
     "evaluate",
     "load_dataset",
     "load_protocol",
+    "merge_results",
     "render_cases",
     "render_comparison",
     "render_table",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import msgspec
@@ -17,6 +24,10 @@ from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.source import installed
 
 __all__ = ["ComponentDescription", "catalogue", "describe_component"]
+
+
+_OURS = ("ganbench", "ganbench_models")
+_SECONDS = 60.0  # in which a plug-in must be imported, with all that it imports
 
 
 class ComponentDescription(msgspec.Struct, frozen=True):
@@ -52,8 +63,8 @@ def catalogue(data_root: str | None = None) -> dict[str, dict[str, str]]:
         data_root: Where data sets are looked for; GANBENCH_DATA or the user's cache by default.
     """
     return {
-        "models": {name: _line(name, "model") for name in installed(models.ENTRY_POINT_GROUP)},
-        "metrics": {name: _line(name, "metric") for name in installed(metrics.ENTRY_POINT_GROUP)},
+        "models": _lines("model", installed(models.ENTRY_POINT_GROUP)),
+        "metrics": _lines("metric", installed(metrics.ENTRY_POINT_GROUP)),
         "datasets": {name: _dataset_line(name, data_root) for name in dataset_names()},
         "protocols": {name: load_protocol(name).title for name in protocol_names()},
     }
@@ -66,6 +77,36 @@ def describe_component(spec: Any) -> ComponentDescription:
         UserError: There is none, it cannot be imported, or it has no such setting.
     """
     return _describe_metric(spec) if names_metric(spec) else _describe_model(spec)
+
+
+def _lines(kind: str, points: Mapping[str, EntryPoint]) -> dict[str, str]:
+    """A line on each; those of other packages in processes of their own, which may hang or end."""
+    others = [name for name, point in points.items() if point.module.partition(".")[0] not in _OURS]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        apart = dict(zip(others, pool.map(lambda name: _line_apart(name, kind), others), strict=True))
+    return {name: apart[name] if name in apart else _line(name, kind) for name in points}
+
+
+def _line_apart(name: str, kind: str) -> str:
+    code = f"from ganbench.components import _line; print('\\n' + repr(_line({name!r}, {kind!r})))"
+    there = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            check=False,
+            env=there,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"cannot be used: importing it took more than {_SECONDS:.0f} seconds"
+    if done.returncode:
+        return f"cannot be used: importing it ended the process ({done.returncode})"
+    try:
+        return str(ast.literal_eval(done.stdout.decode(errors="replace").splitlines()[-1]))
+    except (ValueError, SyntaxError, IndexError):
+        return "cannot be used: importing it ended the process"
 
 
 def _line(name: str, kind: str) -> str:

@@ -20,5 +20,6 @@ def run_serially(request, store, **how):
 def without_times(record) -> dict:
     content = json.loads(record.to_json())
     content.pop("timing", None)
+    content.pop("digest", None)  # of the times, too
     (content.get("training") or {}).pop("seconds", None)
     return content

@@ -32,6 +32,7 @@ _COMMANDS = {
     "table": "table",
     "compare": "compare",
     "report": "report",
+    "merge": "merge",
     "verify": "verify",
     "list": "list",
     "check": "check",

@@ -7,6 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ganbench.errors import printable
+
 if TYPE_CHECKING:
     from ganbench import Cell, Plan, Progress, Record
 
@@ -58,7 +60,7 @@ class ProgressLines:
 
     def _say(self, line: str) -> None:
         self._last = time.monotonic()
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)
 
 
 class ProgressBars:
@@ -70,7 +72,7 @@ class ProgressBars:
 
     def planned(self, plan: Plan, pending: list[Cell]) -> None:
         """Write the plan and begin the bar of cells."""
-        print(describe_plan(plan, pending), file=sys.stderr, flush=True)
+        print(printable(describe_plan(plan, pending)), file=sys.stderr, flush=True)
         if pending:
             self._cells = self._bar(total=len(pending), unit="cell", position=0)
 
@@ -97,7 +99,7 @@ class ProgressBars:
     def cell_finished(self, record: Record) -> None:
         """Advance the bar of cells and write a line of the outcome."""
         self._close_epochs(record.place)
-        self._cells.write(_outcome(record), file=sys.stderr)
+        self._cells.write(printable(_outcome(record)), file=sys.stderr)
         self._cells.update()
 
     def waiting(self, cell: Cell, holder: str) -> None:
@@ -133,9 +135,30 @@ def describe_plan(plan: Plan, pending: list[Cell]) -> str:
         counts[key] = counts.get(key, 0) + 1
     lines += [f"  {dataset}: {spec}{preset} x {n}" for (dataset, spec, preset), n in counts.items()]
     if pending:
+        lines.append(_memory(pending))
         lines.append(f"Estimated time on two CPU cores: {_estimate(plan, pending)}.")
     lines += [f"Cannot be run: {dataset.reason}" for dataset in plan.unavailable]
     return "\n".join(lines)
+
+
+def _memory(pending: list[Cell]) -> str:
+    """How many bytes samples take; and a warning where a cell's do not fit in the memory that is free."""
+    from ganbench.runtime.memory import free_bytes
+
+    largest = max(pending, key=lambda cell: cell.sample_bytes)
+    total, free = sum(cell.sample_bytes for cell in pending), free_bytes()
+    text = f"Samples: {_bytes(total)}; at most {_bytes(largest.sample_bytes)} a cell."
+    if free is not None and 2 * largest.sample_bytes > free:  # as they are drawn, and as float32
+        text += f" {_name(largest)} may not fit in memory, of which {_bytes(free)} are free: draw fewer samples."
+    return text
+
+
+def _bytes(number: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.3g} {unit}"
+        number /= 1000
+    return f"{number:.3g} TB"
 
 
 def _estimate(plan: Plan, pending: list[Cell]) -> str:
@@ -158,7 +181,7 @@ def _in_words(seconds: float) -> str:
 
 
 def _name(cell: Cell) -> str:
-    return f"{cell.data.name} {cell.variant.label} {cell.split.name}"
+    return printable(f"{cell.data.name} {cell.variant.label} {cell.split.name}")
 
 
 def _first_two(metrics: Mapping[str, float]) -> dict[str, str]:

@@ -24,10 +24,13 @@ VARIABLE = "GANBENCH_DATA"
 
 
 def cache_root() -> Path:
-    """The folder of the user's cache: `~/.cache/ganbench` on Linux."""
+    """The folder of the user's cache: `~/.cache/ganbench` on Linux; `.ganbench` here for a user without a home."""
     import platformdirs
 
-    return platformdirs.user_cache_path("ganbench")
+    try:
+        return platformdirs.user_cache_path("ganbench")
+    except RuntimeError:  # neither HOME nor an entry among the system's users
+        return Path(".ganbench").absolute()
 
 
 def data_root(root: str | Path | None = None) -> Path:

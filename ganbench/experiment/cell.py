@@ -26,7 +26,7 @@ from ganbench.registry.user_files import user_error_place
 
 __all__ = ["failed_record", "run_cell"]
 
-_LONGEST_TEXT = 10_000  # characters of a reason or a traceback
+_LONGEST_REASON, _LONGEST_TRACEBACK = 1000, 10_000  # characters
 
 
 @dataclass
@@ -65,7 +65,7 @@ def failed_record(cell: Cell, device: str, reason: str, traceback: str = "") -> 
 
 
 def _record(cell: Cell, device: str, started: str, outcome: _Outcome, problem: tuple[str, str]) -> Record:
-    reason, traceback_ = (_cut(text) for text in problem)
+    reason, traceback_ = map(_cut, problem, (_LONGEST_REASON, _LONGEST_TRACEBACK))
     return Record(
         protocol=cell.protocol.name,
         dataset=cell.data,
@@ -83,12 +83,12 @@ def _record(cell: Cell, device: str, started: str, outcome: _Outcome, problem: t
     )
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, longest: int) -> str:
     """A text of which a record holds no more than the beginning and the end, and no half characters."""
     text = text.encode(errors="replace").decode()
-    if len(text) <= _LONGEST_TEXT:
+    if len(text) <= longest:
         return text
-    half = _LONGEST_TEXT // 2
+    half = longest // 2
     return f"{text[:half]} [... {len(text) - 2 * half} characters ...] {text[-half:]}"
 
 

@@ -7,6 +7,7 @@ another metric is computed on the samples that there are.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -167,6 +168,11 @@ class Cell:
         """Those that matter for sampling only, or all others."""
         names = self.model.sampling_hyperparameters if isinstance(self.model, ModelSource | ModelObject) else ()
         return {k: v for k, v in self.variant.hyperparameters.items() if (k in names) == of_sampling}
+
+    @property
+    def sample_bytes(self) -> int:
+        """How many bytes its samples take as float32; those of Markov chains as many for every start."""
+        return 4 * self.protocol.n_samples * math.prod(self.dataset.event_shape)
 
     def seed_for(self, purpose: str) -> int:
         """The seed of a step.

@@ -242,8 +242,8 @@ def _listed(things: Any) -> tuple[Any, ...]:
 def _run_in(
     request: Request, store: Store, conditions: Conditions, choice: Choice, progress: Progress, *, kept: bool
 ) -> Run:
-    if conditions.device not in ("auto", "cpu") and not choice.is_cluster:  # refused before anything is planned
-        resolve_devices(conditions.device)
+    if conditions.device not in ("auto", "cpu") and not choice.is_cluster:
+        resolve_devices(conditions.device)  # told before anything else; torch is imported for it
     plan = make_plan(request)
     stored = {} if conditions.fresh else plan.stored(store)
     pending = [cell for cell in plan.cells if cell.place not in stored]

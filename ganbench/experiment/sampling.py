@@ -58,13 +58,25 @@ def draw_samples(cell: Cell, model: Any, device: str, progress: Progress) -> Dra
     if isinstance(model, MarkovChain):
         return _draw_by_chains(cell, model, device, progress)
     n, label = cell.protocol.n_samples, cell.variant.label
-    samples = model.sample(n, generator=torch_generator(cell.seed_for("sample"), device))
-    if not hasattr(samples, "detach"):
-        raise ModelError(f"{label!r}: sample returned {type(samples).__name__}; expected a torch.Tensor.")
-    checked = checked_samples(cell, samples)
-    if len(checked) != n:
-        raise ModelError(f"{label!r}: sample({n}) returned {len(checked)} samples.")
-    return Drawn(checked)
+    generator = torch_generator(cell.seed_for("sample"), device)
+    parts, at_a_time = [], _at_a_time(model, label) or n
+    for begin in range(0, n, at_a_time):
+        wanted = min(at_a_time, n - begin)
+        samples = model.sample(wanted, generator=generator)
+        if not hasattr(samples, "detach"):
+            raise ModelError(f"{label!r}: sample returned {type(samples).__name__}; expected a torch.Tensor.")
+        parts.append(checked_samples(cell, samples))
+        if len(parts[-1]) != wanted:
+            raise ModelError(f"{label!r}: sample({wanted}) returned {len(parts[-1])} samples.")
+    return Drawn(np.concatenate(parts) if len(parts) > 1 else parts[0])
+
+
+def _at_a_time(model: Any, label: str) -> int | None:
+    """How many samples a model wants to be asked for at most; None for all at once."""
+    most = getattr(model, "samples_at_a_time", None)
+    if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
+        raise ModelError(f"{label!r}: samples_at_a_time is {most!r}; expected a whole number of at least 1.")
+    return most
 
 
 def _draw_by_chains(cell: Cell, model: Any, device: str, progress: Progress) -> Drawn:

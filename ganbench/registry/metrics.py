@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import re
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -208,6 +209,6 @@ def names_metric(spec: Any) -> bool:
     parsed = parse_spec(spec)
     if parsed.target in installed(ENTRY_POINT_GROUP):
         return True
-    if ":" not in parsed.target or normal_path(parsed.target).exists():
+    if ":" not in parsed.target or os.path.exists(normal_path(parsed.target)):
         return False
     return hasattr(Source(*find_target(parsed, ENTRY_POINT_GROUP, "metric", _HINT)).load(), "measure")

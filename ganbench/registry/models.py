@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import os
 import tomllib
 import uuid
 from collections.abc import Mapping, Sequence
@@ -70,7 +71,7 @@ def _sample_file(spec: str, parsed: Spec) -> SampleFile | None:
     from ganbench.datasets import sample_format
 
     target, settings = parsed.target, parsed.settings
-    if normal_path(spec).exists():  # with brackets of its own
+    if os.path.exists(normal_path(spec)):  # with brackets of its own
         target, settings = spec, {}
     path = normal_path(target)
     if target in installed(ENTRY_POINT_GROUP) or target.endswith(".py") or ".py:" in target:
@@ -80,7 +81,7 @@ def _sample_file(spec: str, parsed: Spec) -> SampleFile | None:
         return None
     if unknown := sorted(set(settings) - set(_SAMPLE_SETTINGS)):
         raise UsageError(f"{spec!r}: samples have no setting {unknown[0]!r}; they take layout=... and scale=...")
-    if not path.exists():
+    if not os.path.exists(path):
         raise UsageError(f"{spec!r}: there is no file {target}.")
     return SampleFile(path, {name: str(value) for name, value in settings.items()})
 
@@ -91,7 +92,7 @@ def _refuse_other_files(spec: str, target: str) -> None:
 
     if ":" in target:
         return
-    if normal_path(target).exists():
+    if os.path.exists(normal_path(target)):
         raise UsageError(f"{spec!r} is a file of another kind. Samples are read from {sample_formats()}.")
     if "/" in target or "." in target:
         raise UsageError(f"{spec!r}: there is no file {target}. {_HINT}")

@@ -9,6 +9,7 @@ import ast
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ def find_target(spec: Spec, group: str, kind: str, hint: str) -> tuple[str, str]
             raise UsageError(f"{spec.target!r} is malformed. Expected package.module:Class or ./file.py:Class.")
         if module.endswith(".py"):
             path = normal_path(module)
-            if not path.is_file():
+            if not os.path.isfile(path):
                 raise UsageError(f"{spec.target!r}: there is no file {module}.")
             return attribute, f"{path}:{attribute}"
         return next((name for name, point in points.items() if point.value == spec.target), attribute), spec.target

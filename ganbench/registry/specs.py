@@ -51,7 +51,7 @@ def parse_spec(text: str) -> Spec:
     text = text.strip()
     if not text:
         raise UsageError("An empty spec names nothing. Expected a name, name[key=value,...], module:Class or a file.")
-    if not text.endswith("]") or (os.sep in text and normal_path(text).exists()):
+    if not text.endswith("]") or (os.sep in text and os.path.exists(normal_path(text))):
         return Spec(text)
     problem: UsageError | None = None
     for position, character in enumerate(text):

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from ganbench.choices import TableFormat
+from ganbench.errors import printable
 from ganbench.protocols import Protocol
 
 __all__ = ["Titles", "render_text", "suffix", "with_error"]
@@ -66,6 +67,7 @@ def render_text(
     cells = [[_escape(cell, format) for cell in line] for line in lines]
     heads = [_escape(head, format) for head in heads]
     below = "\n".join(_note(note, format, width) for note in notes)
+    title = _plain(" ".join(title.split()), format)  # one line, as a comment is
     if format == "text":
         title = title if width is None else textwrap.fill(title, width, break_on_hyphens=False)
         broken = _fitted([heads, *cells], widths, width)
@@ -152,7 +154,7 @@ class Titles:
 
 
 def _note(text: str, format: TableFormat, width: int | None = None) -> str:
-    text = " ".join(text.split())  # a reason may have several lines, and a comment is one
+    text = _plain(" ".join(text.split()), format)  # a reason may have several lines, and a comment is one
     if format == "latex":
         return f"% {text}"
     return (
@@ -162,7 +164,14 @@ def _note(text: str, format: TableFormat, width: int | None = None) -> str:
     )
 
 
+def _plain(text: str, format: TableFormat) -> str:
+    """A text that acts neither on a terminal nor, in Markdown, on a page."""
+    text = printable(text)
+    return text.replace("&", "&amp;").replace("<", "&lt;") if format == "markdown" else text
+
+
 def _escape(text: str, format: TableFormat) -> str:
+    text = _plain(text, format)
     if format == "markdown":
         return text.replace("|", r"\|")
     return text.translate(_LATEX) if format == "latex" else text

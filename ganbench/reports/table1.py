@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from ganbench.choices import TableFormat
+from ganbench.errors import printable
 from ganbench.metrics.metric import Finding
 from ganbench.protocols import Protocol
 from ganbench.records.record import EXACT
@@ -41,11 +42,18 @@ def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableForma
         width: Columns of the terminal, into which plain text is to fit; no limit by default.
     """
     if format == "csv":
-        return frame[list(COLUMNS)].to_csv(index=False, lineterminator="\n")
+        return frame[list(COLUMNS)].map(_no_formula).to_csv(index=False, lineterminator="\n")
     rows = to_rows(frame)
     if format == "json":
         return json.dumps([_as_json(row) for row in rows], indent=1, allow_nan=False) + "\n"
     return _Table(rows, protocol).render(format, width)
+
+
+def _no_formula(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula, with the sign before it that makes it one of none."""
+    if not isinstance(value, str):
+        return value
+    return f"'{printable(value)}" if value.lstrip()[:1] in tuple("=+-@") else printable(value)
 
 
 def _as_json(row: Row) -> dict[str, Any]:

@@ -121,4 +121,5 @@ def test_a_table_fits_the_terminal(command, toy_protocol, toys, monkeypatch, wid
     def words(text):  # without lines and the colons of the stacked layout
         return {word.strip(":") for word in text.split() if set(word) - {"-"}}
 
-    assert words(whole) == words(broken)
+    assert words(whole) - words(broken) <= {"Model"}  # the head of the first column, which stacked rows do not have
+    assert words(broken) <= words(whole)

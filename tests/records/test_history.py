@@ -113,7 +113,8 @@ def test_the_numbers_of_committed_records_are_the_same(path):
     content = json.loads(path.read_text(encoding="utf-8"))
     record = read_record(path.read_bytes(), str(path))
     if content["schema_version"] != 1:
-        assert json.loads(record.to_json()) == content
+        again = json.loads(record.to_json())
+        assert {**again, "schema_version": 2, "digest": ""} == {**content, "digest": ""}
         return
     parzen = record.score("parzen")
     for prefix, part in (("", "refined"), ("grid_", "grid")):

@@ -9,11 +9,23 @@ from made_records import CHECKSUM, make_record, other_score
 
 from ganbench.errors import StoreError
 from ganbench.metrics.metric import Curve, Value
-from ganbench.records.record import SCHEMA_VERSION, DataRef, ModelRef, SamplesRef, Timing, Training, read_record
+from ganbench.records.record import (
+    SCHEMA_VERSION,
+    DataRef,
+    ModelRef,
+    SamplesRef,
+    Timing,
+    Training,
+    _digest,
+    read_record,
+)
 
 
 def _changed(record, change) -> str:
-    return json.dumps(json.loads(record.to_json()) | change)
+    """The text of a record with something changed, and the digest that belongs to it."""
+    content = json.loads(record.to_json()) | change
+    del content["digest"]
+    return json.dumps(content | {"digest": _digest(content)})
 
 
 def test_round_trip():
@@ -32,7 +44,7 @@ def test_round_trip():
 def test_json_begins_with_its_version():
     content = json.loads(make_record().to_json())
     assert next(iter(content)) == "schema_version"
-    assert content["schema_version"] == SCHEMA_VERSION == 2
+    assert content["schema_version"] == SCHEMA_VERSION == 3
     assert make_record().to_json().count("\n") == 1
 
 
@@ -88,10 +100,10 @@ def test_its_scores():
     assert record.score("c") is None
 
 
-@pytest.mark.parametrize("version", [3, 0, "1", None, True, [2]])
+@pytest.mark.parametrize("version", [4, 0, "1", None, True, [2]])
 def test_another_version_is_refused_by_name(version):
     text = _changed(make_record(), {"schema_version": version})
-    with pytest.raises(StoreError, match=r"here has record format .*; this ganbench reads 1 and 2") as caught:
+    with pytest.raises(StoreError, match=r"here has record format .*; this ganbench reads 1 to 3") as caught:
         read_record(text, "here")
     assert repr(version) in str(caught.value)
 
@@ -124,7 +136,8 @@ def test_a_record_with_something_wrong(change, problem):
 
 
 def test_a_number_that_is_null_is_refused():
-    text = make_record((1.0, 2.0)).to_json().replace("[1.0,2.0]", "[1.0,null]")
+    content = json.loads(make_record((1.0, 2.0)).to_json().replace("[1.0,2.0]", "[1.0,null]"))
+    text = _changed(make_record(), content)
     with pytest.raises(StoreError, match=r"scores\[0\].values\[...\].per_example\[1\]"):
         read_record(text, "here")
 
@@ -132,3 +145,22 @@ def test_a_number_that_is_null_is_refused():
 def test_samples_may_be_there_where_a_metric_failed():
     record = make_record("no labels", samples=SamplesRef(5, CHECKSUM))
     assert read_record(record.to_json(), "here") == record
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"reason": "none"}, {"digest": ""}, {"digest": "0" * 64}])
+def test_a_record_that_was_changed_says_so(change):
+    text = json.dumps(json.loads(make_record((1.0, 2.0)).to_json()) | change)
+    with pytest.raises(StoreError, match=r"here was changed after it was written.*Move it away and run again"):
+        read_record(text, "here")
+
+
+def test_the_digest_is_of_the_content_and_not_of_its_layout():
+    record = make_record((0.1, 1e300, -0.0), timing=Timing("é\u2028"))
+    content = json.loads(record.to_json())
+    assert read_record(json.dumps(dict(reversed(content.items())), indent=3), "here") == record
+
+
+def test_format_2_has_no_digest_and_is_believed():
+    content = json.loads(make_record((1.0, 2.0)).to_json()) | {"schema_version": 2}
+    del content["digest"]
+    assert read_record(json.dumps(content), "here") == make_record((1.0, 2.0))

@@ -91,7 +91,7 @@ def test_a_lock_is_released_by_an_error(store):
 
 def test_a_lock_that_cannot_be(store):
     (store.root / "locks").write_text("a file")
-    refused = pytest.raises(StoreError, match=r"cannot be locked .*on a file system with locks by --results")
+    refused = pytest.raises(StoreError, match=r"cannot be opened \(.*choose another folder by --results")
     with refused, store.lock("key", wait=False):
         pass
 
@@ -198,9 +198,13 @@ def test_damaged_records(store, content):
         os.mkfifo(path)
     else:
         path.write_bytes(content)
-    for read in (lambda: store.read_record(path), lambda: list(store.records("toy")), lambda: list(store.records())):
-        with pytest.raises(StoreError, match=r"fold0-seed0\.json is (not a record|no regular file).*Move it away"):
-            read()
+    with pytest.raises(StoreError, match=r"fold0-seed0\.json is (not a record|no regular file).*Move it away"):
+        store.read_record(path)
+    good = make_record(fold="fold1")
+    store.write_record(good)
+    for records in (list(store.records("toy")), list(store.records())):
+        assert [(r.place, r.status) for r in records] == [(place, "failed"), (good.place, "done")]
+        assert "fold0-seed0.json is no" in records[0].reason
 
 
 def test_data_that_were_not_there_are_no_outcome(store):
@@ -240,7 +244,7 @@ def test_samples_come_back(store):
 
 def test_samples_of_another_key(store):
     store.write_samples("key" * 10, np.ones(3, np.float32), None)
-    with pytest.raises(StoreError, match=r"holds the samples of another key\. Delete the file"):
+    with pytest.raises(StoreError, match=r"holds what belongs to another key.*Delete the file"):
         store.read_samples("key" * 10 + "other")
 
 

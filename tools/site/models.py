@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pandas
@@ -23,11 +23,14 @@ _RESULTS = ROOT / "results"
 
 def pages() -> dict[str, str]:
     """Markdown: a page for each model, and the gallery that leads to them."""
-    names = list(ganbench.catalogue()["models"])
-    return {"models/index.md": _gallery(names)} | {f"models/{name}.md": _page(name) for name in names}
+    installed = list(ganbench.catalogue()["models"])
+    references = {name: _source(name).reference for name in installed if _source(name).reference}
+    names = [name for name in installed if name not in references]
+    return {"models/index.md": _gallery(names, references)} | {f"models/{name}.md": _page(name) for name in names}
 
 
-def _gallery(names: list[str]) -> str:
+def _gallery(names: Sequence[str], references: Mapping[str, str]) -> str:
+    known = [[f"`{name}`", f"{_summary(name)}.", escaped(shows)] for name, shows in references.items()]
     cards = "\n".join(_card(name) for name in names)
     listed = "\n".join(names)
     return (
@@ -35,6 +38,9 @@ def _gallery(names: list[str]) -> str:
         "Every model that is installed, from its own source, presets, card and committed results. "
         "{doc}`Table 1 </index>` has the scores side by side.\n\n"
         f"::::{{grid}} 1 2 2 2\n:gutter: 3\n\n{cards}\n::::\n\n"
+        "## Rows of known standing\n\n"
+        "References stand in a table to show how far its numbers can be trusted: `--ladder`, {doc}`/references`.\n\n"
+        f"{table(('Reference', 'What it gives', 'What it shows'), known)}\n"
         f":::{{toctree}}\n:hidden:\n\n{listed}\n:::\n"
     )
 
@@ -42,8 +48,11 @@ def _gallery(names: list[str]) -> str:
 def _card(name: str) -> str:
     picture = next(iter([*_pictures(name, "figures", "figure2-*"), *_pictures(name, "sheets", "samples")]), None)
     image = f":img-top: {_relative(picture)}\n:img-alt: Samples of {name}\n" if picture else ""
-    summary = escaped(ganbench.describe_component(name).summary)
-    return f":::{{grid-item-card}} {_title(name)}\n:link: {name}\n:link-type: doc\n{image}\n{summary}.\n:::\n"
+    return f":::{{grid-item-card}} {_title(name)}\n:link: {name}\n:link-type: doc\n{image}\n{_summary(name)}.\n:::\n"
+
+
+def _summary(name: str) -> str:
+    return escaped(ganbench.describe_component(name).summary)
 
 
 def _page(name: str) -> str:

@@ -188,6 +188,8 @@ class Reference:
     origin: torch.Tensor
     largest_norm: float
     max_memory: int
+    hidden: torch.Tensor | None = None
+    """bool `[m]`: points that count as infinitely far."""
 
     @classmethod
     def prepare(cls, points: torch.Tensor, max_memory: int) -> Reference:
@@ -204,6 +206,11 @@ class Reference:
         # in the precision of the points a difference is off by 2^-8 of itself at most, their norm by as much
         largest = torch.stack([torch.linalg.vector_norm(torch.sub(block, origin), dim=1).amax() for block in blocks])
         return cls(points, origin.double(), 1.01 * float(largest.double().amax()), max_memory)
+
+    @property
+    def m(self) -> int:
+        """How many there are."""
+        return len(self.points)
 
     def bands(self, rows: torch.Tensor, bytes_each: int) -> Iterator[torch.Tensor]:
         """Cut rows into bands that take at most a quarter of the memory, with `bytes_each` for every row."""
@@ -282,17 +289,24 @@ class Reference:
         """
         block = self.centred(self.points[first : first + columns], dtype)
         right, norms, padding = block.values.mul_(-2), block.squared_norms, -len(block) % GROUP
+        if self.hidden is not None:
+            norms = norms.masked_fill(self.hidden[first : first + columns], math.inf)
         if padding:
             right = torch.nn.functional.pad(right, (0, 0, 0, padding))
             norms = torch.nn.functional.pad(norms, (0, padding), value=math.inf)
         return (_with_norms(right, norms) if dtype is torch.bfloat16 else right), norms.to(dtype)
 
     def _tile_shape(self, n: int, d: int) -> tuple[int, int]:
-        """Rows and columns of a tile: 40 bytes a pair and 32 d a column take at most half of the memory."""
+        """Rows and columns of a tile: 40 bytes a pair and 32 d a column take at most half of the memory.
+
+        Tiles as square as that allows are the fewest, and what is done once a tile is soon more than the product.
+        """
+        memory = self.max_memory // 2
         rows = min(n, _TILE_ROWS if self.points.device.type == "cpu" else _TILE_ROWS_ON_GPU)
         columns = _TILE_COLUMNS
-        while 40 * rows * columns + 32 * d * columns > self.max_memory // 2 and (rows > 1 or columns > GROUP):
-            rows, columns = (rows, columns // 2) if columns > GROUP else (max(1, rows // 2), columns)
+        while 40 * rows * columns + 32 * d * columns > memory and (rows > 1 or columns > GROUP):
+            fewer_columns = 64 * d * columns > memory or columns > rows
+            rows, columns = (rows, columns // 2) if fewer_columns and columns > GROUP else (max(1, rows // 2), columns)
         return rows, max(columns, GROUP)
 
     def exact_squared_distances(self, queries: torch.Tensor, pairs: Pairs) -> torch.Tensor:

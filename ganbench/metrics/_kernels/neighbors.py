@@ -7,10 +7,13 @@ nearest to it in Euclidean distance.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
 from ganbench.errors import UsageError
+from ganbench.metrics._kernels.copies import Classes
 from ganbench.metrics._kernels.distances import (
     DEFAULT_MEMORY,
     GROUP,
@@ -42,7 +45,8 @@ def nearest_neighbors(
 
     Matrix products find all points that may be among the nearest, given the bound on their rounding error; differences
     in float64 rank them. The products are in bfloat16 where the processor has units for it, otherwise and for the
-    queries to which that leaves too many candidates in float32, and for those left again in float64.
+    queries to which that leaves too many candidates in float32, and for those left again in float64. Of equal points,
+    to which many candidates are most often due, only one is then looked at.
 
     Args:
         queries: `[n, d]` (or `[n, ...]`, flattened), tensor or array.
@@ -65,18 +69,70 @@ def nearest_neighbors(
     if not 1 <= k <= m:
         raise UsageError(f"k must be between 1 and the {m} reference points; got {k}.")
     prepared = Reference.prepare(points, max_memory)
-    distances = torch.empty(len(x), k, dtype=torch.float64, device=x.device)
+    squared = torch.empty(len(x), k, dtype=torch.float64, device=x.device)
     indices = torch.empty(len(x), k, dtype=torch.int64, device=x.device)
-    rows = torch.arange(len(x), device=x.device)
-    for dtype, most in _passes(x, k, m):
-        crowded = [rows[:0]]
-        for band in prepared.bands(rows, max(4, dtype.itemsize) * (x.shape[1] + 2 * k) + 48 * min(most, m)):
-            of_band = x if len(band) == len(x) else x[band]  # all of them need no copy
-            settled, *found = _search(of_band, prepared, k, dtype, most)
-            distances[band[settled]], indices[band[settled]] = found
+    first, *others = _passes(x, k, m)
+    left = _fill(squared, indices, x, torch.arange(len(x), device=x.device), prepared, k, [first])
+    if len(left):
+        for rows, *found in _without_copies(x, left, prepared, k, others):
+            squared[rows], indices[rows] = found
+    return squared.sqrt_(), indices
+
+
+def _fill(
+    squared: torch.Tensor,
+    indices: torch.Tensor,
+    x: torch.Tensor,
+    rows: torch.Tensor,
+    reference: Reference,
+    k: int,
+    passes: list[tuple[torch.dtype, int]],
+) -> torch.Tensor:
+    """Find the neighbours of the rows `[r]` of x, pass after pass, and put them in `[r, k]`; returns the rows left."""
+    places = torch.arange(len(rows), device=rows.device)
+    for dtype, most in passes:
+        crowded = [places[:0]]
+        for band in reference.bands(
+            places, max(4, dtype.itemsize) * (x.shape[1] + 2 * k) + 48 * min(most, reference.m)
+        ):
+            of_band = x if len(band) == len(x) else x[rows[band]]  # all of them need no copy
+            settled, *found = _search(of_band, reference, k, dtype, most)
+            squared[band[settled]], indices[band[settled]] = found
             crowded.append(band[~settled])
-        rows = torch.cat(crowded)
-    return distances, indices
+        places = torch.cat(crowded)
+    return rows[places]
+
+
+def _without_copies(
+    x: torch.Tensor, rows: torch.Tensor, reference: Reference, k: int, passes: list[tuple[torch.dtype, int]]
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """The neighbours of the rows `[r]` of x, found for one of equal points at a time: rows, squared distances, indices.
+
+    The k nearest points lie in the k classes of equal points whose lowest rows are nearest.
+    """
+    queries, classes = Classes.of(x, rows), Classes.of(reference.points)
+    hidden = torch.ones(reference.m, dtype=torch.bool, device=x.device)
+    hidden[classes.first] = False
+    distinct, of_each = replace(reference, hidden=hidden), min(k, len(classes.first))
+    for band in reference.bands(torch.arange(len(queries.first), device=x.device), 256 * k):
+        squared = torch.empty(len(band), of_each, dtype=torch.float64, device=x.device)
+        indices = torch.empty(len(band), of_each, dtype=torch.int64, device=x.device)
+        _fill(squared, indices, x, rows[queries.first[band]], distinct, of_each, passes)
+        settled = torch.ones(len(band), dtype=torch.bool, device=x.device)
+        squared, indices = _nearest(*_all_copies(squared, indices, classes, k), settled, k)
+        which, members = queries.members(band, len(rows))
+        for some in torch.arange(len(which), device=x.device).split(len(band)):
+            yield rows[members[some]], squared[which[some]], indices[which[some]]
+
+
+def _all_copies(squared: torch.Tensor, indices: torch.Tensor, classes: Classes, k: int) -> tuple[Pairs, torch.Tensor]:
+    """All points of the nearest classes, at least k for each query, with their squared distances."""
+    found = classes.of_row[indices]
+    enough = (classes.sizes[found].cumsum(1) >= k).int().argmax(1, keepdim=True)
+    rows, which = (squared <= squared.gather(1, enough)).nonzero(as_tuple=True)
+    member, columns = classes.members(found[rows, which], k)
+    distances = squared[rows, which][member]
+    return Pairs(rows[member], columns, distances), distances
 
 
 def _passes(x: torch.Tensor, k: int, m: int) -> list[tuple[torch.dtype, int]]:
@@ -90,10 +146,10 @@ def _passes(x: torch.Tensor, k: int, m: int) -> list[tuple[torch.dtype, int]]:
 def _search(
     queries: torch.Tensor, reference: Reference, k: int, dtype: torch.dtype, most: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Which queries have at most `most` candidates, bool `[n]`; distances and indices of those, `[settled, k]`."""
+    """Which queries have at most `most` candidates, bool `[n]`; the k nearest of those, `[settled, k]`."""
     pairs, crowded = _candidates(reference.centred(queries, dtype), reference, k, most)
-    distances, indices = _nearest(pairs, reference.exact_squared_distances(queries, pairs), ~crowded, k)
-    return ~crowded, distances, indices
+    squared, indices = _nearest(pairs, reference.exact_squared_distances(queries, pairs), ~crowded, k)
+    return ~crowded, squared, indices
 
 
 def _candidates(queries: Centred, reference: Reference, k: int, most: int) -> tuple[Pairs, torch.Tensor]:
@@ -113,7 +169,8 @@ def _candidates(queries: Centred, reference: Reference, k: int, most: int) -> tu
     )
     for rows, first, t in reference.tiles(queries):
         minima = t.view(len(t), -1, GROUP).amin(2)
-        best[rows] = _smallest(best[rows], minima)
+        few = 2 * minima.shape[1] < 3 * k  # in a narrow tile they would leave the limit too high, or infinite
+        best[rows] = _smallest(best[rows], t if few else minima)
         near.collect(t, minima, _limit(best[rows], margin[rows], rounded), rows, first)
     pairs = near.pairs()
     return pairs.where(pairs.t <= _limit(best, margin, rounded)[pairs.rows]), near.crowded
@@ -141,11 +198,11 @@ def _limit(best: torch.Tensor, margin: torch.Tensor, rounded: bool) -> torch.Ten
 
 
 def _nearest(pairs: Pairs, squared: torch.Tensor, settled: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The first k pairs of every settled row, by distance and then by column."""
+    """The first k pairs of every settled row, by distance and then by column: squared distances and columns."""
     order = pairs.columns.argsort(stable=True)
     order = order[squared[order].argsort(stable=True)]
     order = order[pairs.rows[order].argsort(stable=True)]
     counts = torch.bincount(pairs.rows, minlength=len(settled))
     starts = (counts.cumsum(0) - counts)[settled]
     chosen = order[starts.unsqueeze(1) + torch.arange(k, device=starts.device)]
-    return squared[chosen].sqrt(), pairs.columns[chosen]
+    return squared[chosen], pairs.columns[chosen]

@@ -72,6 +72,38 @@ def test_many_equal_points():
     np.testing.assert_array_equal(indices, [[0, 1, 2, 3]] * 2)
 
 
+@pytest.mark.parametrize("k", [1, 3, 50, 150])
+@pytest.mark.parametrize("points", ["equal", "few", "one-hot", "half blank", "rounded"])
+def test_ties_and_copies_agree_with_the_oracle(points, k):
+    rng = np.random.default_rng(0)
+    reference = {
+        "equal": np.full((150, 9), 0.5),
+        "few": rng.random((3, 9)).repeat(50, 0)[rng.permutation(150)],
+        "one-hot": np.eye(150),
+        "half blank": rng.random((150, 9)) * (rng.random((150, 1)) < 0.5),
+        "rounded": rng.integers(0, 2, (150, 9)).astype(float),
+    }[points]
+    queries = np.concatenate([reference[:40], np.zeros((5, reference.shape[1]))])
+    distances, indices = nearest_neighbors(queries, reference, k)
+    expected_distances, expected_indices = oracles.nearest_neighbors(queries, reference, k)
+    np.testing.assert_array_equal(indices, expected_indices)
+    np.testing.assert_allclose(distances, expected_distances, rtol=1e-12)
+
+
+def test_of_equal_points_one_is_looked_at(monkeypatch):
+    """A thousand equal queries of a thousand equal points are one pair for all passes but the first."""
+    pairs = []
+    exact = distances_module.Reference.exact_squared_distances
+
+    def count(self, queries, found):
+        pairs.append(len(found.rows))
+        return exact(self, queries, found)
+
+    monkeypatch.setattr(distances_module.Reference, "exact_squared_distances", count)
+    nearest_neighbors(np.full((1000, 8), 0.5), np.full((1000, 8), 0.5), 5)
+    assert sum(pairs) == 1
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(1, 32), (7, 64)])
 def test_blocks_do_not_change_the_result(monkeypatch, rows, columns):
     rng = np.random.default_rng(0)
