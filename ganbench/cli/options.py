@@ -129,9 +129,9 @@ def add_protocol(parser: argparse.ArgumentParser, default: str | None = "digits"
     )  # fmt: skip
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse.ArgumentParser, more: str = "") -> None:
     """--device."""
-    parser.add_argument("--device", default="auto", help=f"{DEVICES} (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help=f"{DEVICES}{more} (default: %(default)s)")
 
 
 def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:

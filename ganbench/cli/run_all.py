@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--executor-settings", type=Path, metavar="FILE",
         help="what jobs ask for, as TOML: partition, account, gpus, time, ... (default: the protocol's table [slurm])",
     )  # fmt: skip
-    options.add_device(parser)
+    options.add_device(parser, ", or cuda:all: cells are spread over all GPUs")
     options.add_results(parser)
     options.add_fresh(parser)
     options.add_time_limits(parser)

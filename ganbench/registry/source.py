@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,12 @@ _imported: dict[
 
 def installed(group: str) -> dict[str, EntryPoint]:
     """All installed components of an entry-point group by name, whether or not they can be imported."""
+    return dict(_installed(group, tuple(sys.path)))
+
+
+@lru_cache
+def _installed(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """The same; all installed distributions are read for it, which takes long beside the rest of a plan."""
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 

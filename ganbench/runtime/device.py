@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEVICES", "limited_threads", "resolve_device", "resolve_devices", "usable_cores"]
 
-DEVICES = "auto, cpu, cuda, cuda:N, cuda:all, mps"
+DEVICES = "auto, cpu, cuda, cuda:N, mps"
 """The names of devices, in words."""
 
 

@@ -272,3 +272,14 @@ def _session(leader: int) -> list[int]:
         if int(session) == leader and int(name) != leader and state != "Z":
             found.append(int(name))
     return found
+
+
+def test_cells_are_spread_over_devices(request_toys, store):
+    """Two names of the processor stand for two GPUs."""
+    cells = make_plan(request_toys("PixelwiseGaussian[seconds=0.5]", seeds=4)).cells
+    found = list(Processes(2, ("cpu", "cpu:0"))(units_of(cells), store, Conditions(), Silence()))
+    assert [record.status for record in found] == ["done"] * 4
+    assert {record.provenance["device"] for record in found} == {"cpu", "cpu:0"}
+    assert [record.samples for record in found if record.seed == 0] == [
+        run_serially(request_toys("PixelwiseGaussian[seconds=0.5]"), Store(store.root / "alone"))[0].samples
+    ]

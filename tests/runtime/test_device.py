@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ganbench.errors import UsageError
-from ganbench.runtime.device import resolve_device
+from ganbench.runtime.device import resolve_device, resolve_devices
 from ganbench.runtime.precision import resolve_precision
 
 
@@ -42,3 +42,13 @@ def test_precisions_are_named():
     assert resolve_precision("bfloat16") is torch.bfloat16
     with pytest.raises(ValueError, match="precision is 'float16'; accepted: 'float32', 'bfloat16'"):
         resolve_precision("float16")
+
+
+def test_all_gpus_of_a_machine(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert resolve_devices("cuda:all") == ("cuda:0", "cuda:1", "cuda:2")
+    assert resolve_devices("cpu") == ("cpu",)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="no GPU is available here"):
+        resolve_devices("cuda:all")

@@ -12,7 +12,6 @@ from ganbench.experiment.cluster.schedulers import find_scheduler
 from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.plan import Request
 from ganbench.protocols import ClusterSettings, load_cluster_settings
-from ganbench.runtime.device import DEVICES
 
 __all__ = ["Choice"]
 
@@ -82,5 +81,5 @@ def _device_of_jobs(name: str, settings: ClusterSettings) -> str:
     if name in ("cuda", "cuda:all"):
         raise UsageError(f"Device {name!r}: jobs have no GPU. Set gpus = 1 in the settings of jobs.")
     if name != "cpu":
-        raise UsageError(f"Unknown device {name!r} of a job. Accepted: auto, cpu, cuda (of {DEVICES}).")
+        raise UsageError(f"Unknown device {name!r} of a job. Accepted: auto, cpu, cuda, cuda:all.")
     return name

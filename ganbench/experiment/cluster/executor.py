@@ -61,13 +61,17 @@ class Cluster:
                 running.append(self._submit(new, store, journal, conditions))
         cells = {cell_key(cell): cell for unit in units for cell in unit}
         watched = [_Watched(s, i, cells) for s in running for i in range(len(s.cells)) if cells.keys() & {*s.cells[i]}]
+        early = True
         try:
             yield from self._collect(watched, store, progress)
+            early = False
         except (KeyboardInterrupt, SchedulerError) as error:
-            self._scheduler.cancel()
             if self._scheduler.name == "slurm":
                 error.add_note(f"The jobs go on; their names are {', '.join(s.folder.name for s in running)}.")
             raise
+        finally:
+            self._scheduler.close(early=early)
+        self._running(journal)  # tidies up
 
     def _running(self, journal: Journal) -> list[Submission]:
         """The submissions of which a job waits or runs; what is left of others is removed."""

@@ -48,8 +48,8 @@ class Scheduler(Protocol):
         """
         ...
 
-    def cancel(self) -> None:
-        """End the jobs that must not outlive this process."""
+    def close(self, *, early: bool) -> None:
+        """Nothing more is asked; `early` if jobs are left, of which those end that must not outlive this process."""
         ...
 
 
@@ -102,7 +102,7 @@ class Slurm:
         folders = {folder.name: folder for folder in submissions}
         return {(folders[name], index) for name, index in waiting if name in folders}
 
-    def cancel(self) -> None:
+    def close(self, *, early: bool) -> None:
         """Leave all jobs: whoever comes next collects them."""
 
 
@@ -142,12 +142,14 @@ class Local:
             if str(folder) in commands.get(pid, "")
         }
 
-    def cancel(self) -> None:
-        """End those that this process started."""
-        for job in self._jobs:
+    def close(self, *, early: bool) -> None:
+        """End those that this process started, or see them end."""
+        for job in self._jobs if early else ():
             if not job.done():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(job.job_id), signal.SIGINT)
+        for job in self._jobs:
+            job.wait()
 
 
 def _slurm_parameters(name: str, settings: ClusterSettings) -> dict[str, Any]:
