@@ -21,7 +21,9 @@ __all__ = ["compared", "cost"]
 _CSS = {"told apart": "real", "one training": "unsure", "void: training spread": "void", "not told apart": "tied"}
 
 
-def compared(records: Sequence[Record], protocol: Protocol, references: Sequence[Row], titles: Titles) -> dict[str, Any]:
+def compared(
+    records: Sequence[Record], protocol: Protocol, references: Sequence[Row], titles: Titles
+) -> dict[str, Any]:
     """The paired comparison of all models on a data set; or the reason why there is none.
 
     Args:
@@ -92,7 +94,9 @@ def cost(
         if seconds and math.isfinite(row.value):
             mean = sum(seconds) / len(seconds)
             text = f"{titles.model(row.model)}: {row.value:.4g} {row.unit} after {mean:.3g} s"
-            series.append(Series(titles.model(row.model), [Point(mean, row.value, row.standard_error, text)], joined=False))
+            series.append(
+                Series(titles.model(row.model), [Point(mean, row.value, row.standard_error, text)], joined=False)
+            )
     if not series:
         return None
     name = f"{rows[0].metric}: {rows[0].quantity.replace('_', ' ')}"

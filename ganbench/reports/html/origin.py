@@ -29,7 +29,9 @@ _ADDRESS = re.compile(r"url\s*=\s*\{([^}]+)\}")
 def command(records: Sequence[Record], protocol: Protocol) -> str:
     """What makes the records of one model on one data set again, as lines of a shell."""
     first = records[0]
-    own = set(protocol.metrics_on(plan)) if (plan := protocol.plan_of(first.dataset.identity)) else set(protocol.metrics)
+    own = (
+        set(protocol.metrics_on(plan)) if (plan := protocol.plan_of(first.dataset.identity)) else set(protocol.metrics)
+    )
     known = {spec.partition("[")[0] for spec in own}
     more = list(dict.fromkeys(_metric(score) for r in records for score in r.scores if score.metric not in known))
     words = ["ganbench", "run-all", "--protocol", protocol.name, "--models", first.model.spec]
@@ -41,7 +43,9 @@ def command(records: Sequence[Record], protocol: Protocol) -> str:
     lines = list(_remarks(records))
     commit = str(first.provenance.get("commit", ""))
     if commit:
-        lines.append(f"git checkout {commit.rstrip('+')}" + "  # with changes that were not committed" * commit.endswith("+"))
+        lines.append(
+            f"git checkout {commit.rstrip('+')}" + "  # with changes that were not committed" * commit.endswith("+")
+        )
     return "\n".join([*lines, shlex.join(words)])
 
 
