@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,18 @@ def _remarks(records: Sequence[Record]) -> Iterator[str]:
 
 def _metric(score: Score) -> str:
     """A metric as a spec, with the settings that are not its defaults; only its name where it is not installed."""
-    try:
-        defaults = find_metric(score.metric).effective
-    except UserError:
-        return score.metric
+    defaults = _defaults(score.metric)
     settings = {k: v for k, v in score.settings.items() if k in defaults and not _same(v, defaults[k])}
     return format_spec(score.metric, settings)
+
+
+@cache
+def _defaults(metric: str) -> Mapping[str, Any]:
+    """Of an installed metric's settings; none of another."""
+    try:
+        return find_metric(metric).effective
+    except UserError:
+        return {}
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -156,6 +163,7 @@ def _sources(records: Iterable[Record]) -> Iterator[Path]:
             yield path
 
 
+@cache
 def _model_file(name: str) -> Path | None:
     try:
         source = find_model(name)
@@ -164,6 +172,7 @@ def _model_file(name: str) -> Path | None:
         return None
 
 
+@cache
 def _metric_file(name: str) -> Path | None:
     try:
         found = inspect.getsourcefile(type(find_metric(name).metric))
