@@ -160,7 +160,7 @@ def _note(text: str, format: TableFormat, width: int | None = None) -> str:
     return (
         f"- {text}"
         if format == "markdown"
-        else textwrap.fill(text, min(width or _NOTE_WIDTH, _NOTE_WIDTH), break_on_hyphens=False)
+        else textwrap.fill(text, min(width or _NOTE_WIDTH, _NOTE_WIDTH), break_on_hyphens=False, break_long_words=False)
     )
 
 
