@@ -58,6 +58,14 @@ def _alive(pid: int) -> bool:
         return False
 
 
+def _left(pids: list[int], within: float) -> list[int]:
+    """Those of some processes that have not ended after that time."""
+    until = time.monotonic() + within
+    while (left := [pid for pid in pids if _alive(pid)]) and time.monotonic() < until:
+        time.sleep(0.05)
+    return left
+
+
 def _kill_once(protocol, results, jobs, ending, seconds, chance, *, worker: bool) -> bool:
     """Whether a run, or one of its workers, took the signal as it should, and left nobody behind."""
     pid = command(protocol, results, jobs)
@@ -69,11 +77,9 @@ def _kill_once(protocol, results, jobs, ending, seconds, chance, *, worker: bool
     if victim != pid:
         return ended(pid, 60) in (0, 1)  # 1: a cell failed
     code = ended(pid, 10)
-    until = time.monotonic() + 3
-    while any(map(_alive, below)) and time.monotonic() < until:
-        time.sleep(0.05)
+    left = _left(below, 3)
     expected = (0, -ending) if ending == signal.SIGKILL else (0, 128 + ending)
-    return code in expected and not any(map(_alive, below))
+    return code in expected and not left
 
 
 def _kills(protocol, folder, tally, number, jobs, *, worker=False):
@@ -153,7 +159,7 @@ def test_a_run_is_interrupted_though_its_models_are_deaf(toy_protocol, crashes, 
         time.sleep(0.1)
         os.kill(pid, ending)  # once more
         code = ended(pid, 20)
-        seconds, left = time.monotonic() - begun, [worker for worker in workers if _alive(worker)]
+        seconds, left = time.monotonic() - begun, _left(workers, 2)
         tally(f"{ending.name}, twice, while models hang").add(code == 128 + ending and seconds < 5 and not left)
         assert (code, left) == (128 + ending, []), seconds
         assert len(list((tmp_path / ending.name).glob("locks/*.holder"))) == 2  # no other was begun
