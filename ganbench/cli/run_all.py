@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_time_limits(parser)
     options.add_data(parser)
     options.add_quiet(parser)
+    parser.add_argument("--open", action="store_true", help="open the report in the browser when all is done")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
@@ -88,7 +89,27 @@ def run(arguments: argparse.Namespace) -> int:
         )
         if not arguments.quiet:
             print(f"Results: {arguments.results} (tables/, sheets/ with samples, records/).", file=sys.stderr)
+        _report(arguments, is_new=bool(outcome.new))
     tell_failures(outcome, debug=arguments.debug)
     for dataset in outcome.unavailable:
         print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)
     return 0 if outcome.succeeded else 1
+
+
+def _report(arguments: argparse.Namespace, *, is_new: bool) -> None:
+    """Write the page where it lacks something; what is in its way, as older records beside, fails no run."""
+    import ganbench
+    from ganbench.cli.report import open_page
+    from ganbench.errors import UserError
+
+    path = arguments.results / "report.html"
+    try:
+        if is_new or arguments.open or not path.is_file():
+            path = ganbench.write_report(arguments.results, data_root=arguments.data)
+    except UserError as error:
+        print(f"ganbench: no report was written: {error}", file=sys.stderr)
+        return
+    if not arguments.quiet:
+        print(f"Report: {path}", file=sys.stderr)
+    if arguments.open:
+        open_page(path)

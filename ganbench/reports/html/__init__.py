@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ def write_report(
     *,
     data_root: str | Path | None = None,
 ) -> Path:
-    """Write the report of a results folder, which any browser opens, also offline.
+    """Write the report of a results folder, which any browser opens, also offline. The same records give the same page.
 
     Args:
         results: The results folder.
@@ -50,8 +49,7 @@ def write_report(
     """
     template = _environment().get_template("report.html.j2")
     parts = [_part(results, chosen, data_root) for chosen in stored_protocols(results, protocol)]
-    made = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    page = template.render(parts=parts, made=made, version=__version__, results=Path(results).resolve().name)
+    page = template.render(parts=parts, version=__version__, results=Path(results).resolve().name)
     path = Path(output) if output is not None else Path(results) / "report.html"
     write_atomically(path, page.encode("utf-8", errors="replace"))
     return path
@@ -82,6 +80,7 @@ def _part(results: str | Path, protocol: Protocol, data_root: str | Path | None)
     datasets = dict.fromkeys(record.dataset.identity for record in records)
     return {
         "protocol": protocol,
+        "n_records": len(records),
         "titles": titles,
         "datasets": [_dataset(identity, shown, every, source, titles) for identity in datasets],
         "notes": list(Notes(shown, protocol, titles).all()),

@@ -54,10 +54,10 @@ class Series:
 def short(value: float) -> str:
     """A number on an axis.
 
-    >>> short(1500.0), short(0.25), short(-0.0)
-    ('1500', '0.25', '0')
+    >>> short(10000.0), short(0.123456), short(-0.0)
+    ('10000', '0.1235', '0')
     """
-    return f"{value + 0.0:.4g}" if value else "0"
+    return f"{float(f'{value:.4g}'):g}" if value else "0"
 
 
 def near(landmarks: Sequence[Landmark], series: Sequence[Series]) -> list[Landmark]:
