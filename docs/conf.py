@@ -34,7 +34,7 @@ default_role = "py:obj"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-bibtex_bibfiles = ["references.bib"]
+bibtex_bibfiles = ["../ganbench/references.bib"]
 bibtex_reference_style = "author_year"
 formulas = read_formulas(DOCS / "formulas.toml")
 autodoc_member_order = "bysource"

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ganbench.reports.comparison_tables import render_comparison
     from ganbench.reports.figures import WrittenFigure, write_figures
     from ganbench.reports.formats import with_error
+    from ganbench.reports.html import write_report
     from ganbench.reports.results import stored_protocols, stored_records, table, table2, write_reports
     from ganbench.reports.table1 import render_table
     from ganbench.reports.table2 import render_table2
@@ -99,6 +100,7 @@ _HOME = {
     "verify": "reports.verifying",
     "with_error": "reports.formats",
     "write_figures": "reports.figures",
+    "write_report": "reports.html",
     "write_reports": "reports.results",
 }
 
@@ -150,6 +152,7 @@ __all__ = [
     "verify",
     "with_error",
     "write_figures",
+    "write_report",
     "write_reports",
 ]
 

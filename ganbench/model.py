@@ -53,6 +53,11 @@ samples anew and does not train anew::
 
     sampling_hyperparameters = ["spread"]
 
+A model that would take too much memory for all samples at once says in its class how many it is asked for at most,
+all from one generator::
+
+    samples_at_a_time = 1000
+
 What a model may do besides, it offers by the methods of `ClassConditional`, `LogDensity`, `Encoder`, `Decoder`,
 `Discriminator` or `MarkovChain`. The harness finds them by `isinstance`, which looks for the names.
 

@@ -119,7 +119,10 @@ def test_there_are_commands_and_snippets_to_look_at():
 
 def test_every_source_is_in_the_bibliography():
     """Under the address by which code, protocols and pages name it."""
-    known = {address(text) for text in (DOCS / "references.bib").read_text(encoding="utf-8").split("url = {")[1:]}
+    known = {
+        address(text)
+        for text in (ROOT / "ganbench" / "references.bib").read_text(encoding="utf-8").split("url = {")[1:]
+    }
     files = [
         path
         for folder in (ROOT / "ganbench", ROOT / "baselines", DOCS)
@@ -128,7 +131,7 @@ def test_every_source_is_in_the_bibliography():
     ]
     for path in files:
         for found in ADDRESS.findall(path.read_text(encoding="utf-8")):
-            assert address(found) in known, f"{name(path)} names {found}, which docs/references.bib does not have"
+            assert address(found) in known, f"{name(path)} names {found}, which ganbench/references.bib does not have"
 
 
 def address(text: str) -> str:

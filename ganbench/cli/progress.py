@@ -135,18 +135,16 @@ def describe_plan(plan: Plan, pending: list[Cell]) -> str:
         counts[key] = counts.get(key, 0) + 1
     lines += [f"  {dataset}: {spec}{preset} x {n}" for (dataset, spec, preset), n in counts.items()]
     if pending:
-        lines.append(_memory(pending))
+        lines.append(_memory(plan, pending))
         lines.append(f"Estimated time on two CPU cores: {_estimate(plan, pending)}.")
     lines += [f"Cannot be run: {dataset.reason}" for dataset in plan.unavailable]
     return "\n".join(lines)
 
 
-def _memory(pending: list[Cell]) -> str:
+def _memory(plan: Plan, pending: list[Cell]) -> str:
     """How many bytes samples take; and a warning where a cell's do not fit in the memory that is free."""
-    from ganbench.runtime.memory import free_bytes
-
     largest = max(pending, key=lambda cell: cell.sample_bytes)
-    total, free = sum(cell.sample_bytes for cell in pending), free_bytes()
+    total, free = sum(cell.sample_bytes for cell in pending), plan.free_bytes
     text = f"Samples: {_bytes(total)}; at most {_bytes(largest.sample_bytes)} a cell."
     if free is not None and 2 * largest.sample_bytes > free:  # as they are drawn, and as float32
         text += f" {_name(largest)} may not fit in memory, of which {_bytes(free)} are free: draw fewer samples."

@@ -13,13 +13,14 @@ from pathlib import Path
 from ganbench.choices import EXECUTORS
 from ganbench.cli import options
 from ganbench.cli.failures import tell_failures
+from ganbench.cli.terminal import terminal_width
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    options.add_protocol(parser)
+    options.add_protocol(parser, None, "the one that has the data sets, else digits")
     options.add_models(parser, "models instead of the protocol's own")
     options.add_datasets(parser, "data sets instead of the protocol's own")
     options.add_sample_form(parser)
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_ladder(parser)
     options.add_seeds(parser)
     parser.add_argument(
-        "--jobs", type=options.number_of_jobs, metavar="N",
+        "--jobs", type=options.count, metavar="N",
         help="cells at a time, each in a process of its own; 0: in this process, which a model that crashes ends "
         "(default: the protocol's choice: one for each core with digits, else 1)",
     )  # fmt: skip
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_time_limits(parser)
     options.add_data(parser)
     options.add_quiet(parser)
+    parser.add_argument("--open", action="store_true", help="open the report in the browser when all is done")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
 
 
@@ -53,6 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the experiment, write its tables and pictures, print Table 1."""
     import ganbench
     from ganbench.cli.progress import progress_on_stderr
+
+    if arguments.executor == "processes":
+        options.check_jobs(arguments.jobs)
 
     outcome = ganbench.run(
         arguments.protocol,
@@ -78,10 +83,33 @@ def run(arguments: argparse.Namespace) -> int:
     if outcome.records:
         ganbench.write_reports(outcome)
         frame = ganbench.table(outcome)
-        print(ganbench.render_table(frame, outcome.protocol, "json" if arguments.json else "text"), end="")
+        print(
+            ganbench.render_table(frame, outcome.protocol, "json" if arguments.json else "text", terminal_width()),
+            end="",
+        )
         if not arguments.quiet:
             print(f"Results: {arguments.results} (tables/, sheets/ with samples, records/).", file=sys.stderr)
+        _report(arguments, is_new=bool(outcome.new))
     tell_failures(outcome, debug=arguments.debug)
     for dataset in outcome.unavailable:
         print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)
     return 0 if outcome.succeeded else 1
+
+
+def _report(arguments: argparse.Namespace, *, is_new: bool) -> None:
+    """Write the page where it lacks something; what is in its way, as older records beside, fails no run."""
+    import ganbench
+    from ganbench.cli.report import open_page
+    from ganbench.errors import UserError
+
+    path = arguments.results / "report.html"
+    try:
+        if is_new or arguments.open or not path.is_file():
+            path = ganbench.write_report(arguments.results, data_root=arguments.data)
+    except UserError as error:
+        print(f"ganbench: no report was written: {error}", file=sys.stderr)
+        return
+    if not arguments.quiet:
+        print(f"Report: {path}", file=sys.stderr)
+    if arguments.open:
+        open_page(path)

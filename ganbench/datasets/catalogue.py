@@ -38,6 +38,11 @@ class Entry:
     needs: str = _BUILT_IN
     expected: str = ""
 
+    @property
+    def source(self) -> Path:
+        """The file of its loader, which names where the data come from."""
+        return Path(__file__).parent / f"{self.loader.partition(':')[0]}.py"
+
     def find(self, root: str | Path | None = None) -> Path | None:
         """The file or folder that would be read, where the data are there; None for data without files, too."""
         return self._module().find(data_root(root)) if self.expected else None

@@ -30,6 +30,7 @@ from ganbench.registry.models import ModelObject, ModelSource, find_model
 from ganbench.registry.references import reference_data, split_for
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.variant import Variant
+from ganbench.runtime.memory import free_bytes
 from ganbench.runtime.seeding import derive_seed
 
 __all__ = ["Cell", "Plan", "Request", "data_ref", "make_plan"]
@@ -237,6 +238,11 @@ class Plan:
     request: Request
     cells: tuple[Cell, ...]
     unavailable: tuple[UnavailableDataset, ...] = ()
+
+    @property
+    def free_bytes(self) -> int | None:
+        """How much memory is free on this machine; None where the system does not tell."""
+        return free_bytes()
 
     def stored(self, store: Store) -> dict[Place, Record]:
         """The stored records that answer a cell."""

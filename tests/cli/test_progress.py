@@ -18,13 +18,13 @@ def path(toy_protocol, toys):
 
 
 def test_a_log_gets_a_line_for_every_cell(command, toy_protocol, toys):
-    *_, line = command("run-all", "--protocol", toy_protocol(models=[f"{toys}:PixelwiseGaussian"]))[2].splitlines()
+    *_, line, _ = command("run-all", "--protocol", toy_protocol(models=[f"{toys}:PixelwiseGaussian"]))[2].splitlines()
     assert re.search(OUTCOME + "$", line)
 
 
 def test_a_log_gets_lines_of_a_long_training(command, path, monkeypatch):
     monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
-    lines = command("run-all", "--protocol", path)[2].splitlines()
+    lines = command("run-all", "--protocol", path, "--jobs", "0")[2].splitlines()
     epochs = [re.search(r"standard: epoch (\d) of 3, \w+ \S+$", line) for line in lines]
     assert [int(found[1]) for found in epochs if found] == [1, 2, 3]
 

@@ -26,7 +26,8 @@ def test_run_all_prints_its_plan_on_stderr_and_the_table_on_stdout(command, toy_
     assert (results / "tables" / "toy.txt").read_text(encoding="utf-8") == out
     assert len(list(results.glob("sheets/**/samples.png"))) == len(list(results.glob("sheets/**/neighbors.png"))) == 2
     code, again, err = command("run-all", "--protocol", path)
-    assert (code, again, err) == (0, out, "Toys: 2 cells, 2 stored, 0 to run.\n")
+    assert (code, again) == (0, out)
+    assert err.splitlines()[:-1] == ["Toys: 2 cells, 2 stored, 0 to run."]
 
 
 def test_quiet_and_json(command, toy_protocol):
@@ -58,7 +59,7 @@ def test_failures_are_rows_with_reasons_and_exit_code_1(command, toy_protocol, t
         assert code == 1
         assert "failed: RuntimeError: no samples today" in " ".join(out.split())
         assert re.search(r"RaisesInSample@\w+ standard 0 failed: RuntimeError: no samples today", err)
-        assert len(err.splitlines()) == 1
+        assert [line.partition(" ")[0] for line in err.splitlines()] == ["ganbench:", ""]  # the reason, the record
         assert re.search(r"PixelwiseGaussian +-?\d", out)
     code, out, err = command("table", "--protocol", path, "--format", "csv")
     assert (code, err) == (0, "")
@@ -202,7 +203,7 @@ def test_a_results_folder_that_cannot_be_written(command, toy_protocol, tmp_path
     code, out, err = command(*arguments, results=False)
     assert (code, out) == (1, "")
     assert re.search(
-        r"^ganbench: .*file/results/\S+ cannot be written: Not a directory. Choose another", err, re.MULTILINE
+        r"^ganbench: .*file/results/\S+ cannot be written: Not a directory.*choose another", err, re.MULTILINE
     )
 
 
@@ -213,8 +214,9 @@ def test_damage_in_the_results_folder(command, toy_protocol, tmp_path):
     record.write_bytes(whole[:100])
     for name in ("run-all", "table"):
         code, out, err = command(name, "--protocol", toy_protocol())
-        assert (code, out) == (1, "")
-        assert f"{record} is not a record" in err
+        assert code == (1 if name == "run-all" else 0)
+        assert "failed" in out
+        assert f"{record} is not a record" in " ".join((out + err).split())
     assert record.read_bytes() == whole[:100]  # nothing was written over it
     record.unlink()
     (samples,) = (tmp_path / "results").glob("samples/*.npz")

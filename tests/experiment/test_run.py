@@ -248,7 +248,7 @@ def test_fresh_computes_everything_again(request_toys, store, epochs):
 @pytest.mark.parametrize(
     ("content", "reasons"),
     [
-        (b"damaged", ["cannot be read (UnpicklingError). Delete it to train again"]),
+        (b"damaged", ["cannot be read (ValueError: it has no whole end", "Delete it to train again"]),
         ({"format": 99}, ["does not fit", "it has format 99, expected 1"]),
         ({"format": 1, "model": {}}, ["does not fit"]),
         ([1], ["does not fit"]),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 __all__ = ["escaped", "linked", "table"]
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~^])")
+_SPECIAL = re.compile(r"([\\*_{}\[\]<>#|$~^])")
 
 
 def escaped(text: str) -> str:
