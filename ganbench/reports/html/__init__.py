@@ -126,7 +126,7 @@ def _column(row: Row) -> tuple[str, str, str]:
 def _table(rows: Sequence[Row], titles: Titles) -> dict[str, Any]:
     """Table 1 of a data set: a line for each model, a column for each quantity and kind of error."""
     columns = list(dict.fromkeys(_column(row) for row in rows if row.status != "not run"))
-    lines = []
+    lines: list[dict[str, Any]] = []
     for model in dict.fromkeys(row.model for row in rows):
         own = {_column(row): row for row in rows if row.model == model}
         head = next(iter(own.values()))

@@ -27,8 +27,8 @@ _GREYS, _COLOURS = 16, 64
 def pictures(source: Source, record: Record) -> tuple[list[dict[str, Any]], str]:
     """The sheets of a record as data URIs, with captions and sizes; or the reason why there are none.
 
-    Sheets of the results folder are taken where they say that they show the samples of the record; others are drawn from
-    the stored samples and the data.
+    Sheets of the results folder are taken where they say that they show the samples of the record; others are drawn
+    from the stored samples and the data.
     """
     try:
         sheets = _stored(source, record) or _drawn(source, record)

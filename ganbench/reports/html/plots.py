@@ -1,9 +1,9 @@
 """Plots as inline SVG.
 
 They are text that any browser draws at once, in the colours of the page, light or dark, on paper and without
-JavaScript. A plotting library in JavaScript would alone take the 5 MB that the page may have, and a page of twenty models
-has hundreds of plots. Every point has its numbers as a `<title>`, which browsers show under the pointer and screen
-readers speak.
+JavaScript. A plotting library in JavaScript would alone take the 5 MB that the page may have, and a page of twenty
+models has hundreds of plots. Every point has its numbers as a `<title>`, which browsers show under the pointer and
+screen readers speak.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+import msgspec
 import pytest
 from made_records import make_protocol, make_record, parzen
 
@@ -17,8 +18,6 @@ def _record(spec: str, dataset: str = "mnist", **changes):
     model = ModelRef(spec.partition("[")[0], spec)
     fields = {"model": spec, "protocol": "goodfellow2014", **changes}
     record = make_record(scores=(parzen((1.0, 2.0), settings={"groups": 40}),), **fields)
-    import msgspec
-
     return msgspec.structs.replace(record, model=model, dataset=DataRef(dataset, "c" * 64))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near
@@ -54,7 +56,7 @@ def test_a_forest_has_a_row_for_each_label_and_bars_along_x():
 def test_labels_of_landmarks_do_not_overlap():
     plot = _plot([(0, 0), (1, 100)], landmarks=[Landmark(50 + n / 10, str(n)) for n in range(4)])
     places = [at for _, at, *_ in plot.marks()]
-    assert all(later - earlier >= 11 for earlier, later in zip(places, places[1:], strict=False))
+    assert all(later - earlier >= 11 for earlier, later in pairwise(places))
 
 
 def test_far_landmarks_are_left_out():

@@ -6,6 +6,7 @@ import builtins
 import re
 import time
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -84,7 +85,7 @@ def test_nothing_comes_from_elsewhere(page, text):
 def test_it_can_be_read_by_ear(page):
     headings = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
     assert headings[0] == 1
-    assert all(later <= earlier + 1 for earlier, later in zip(headings, headings[1:], strict=False))
+    assert all(later <= earlier + 1 for earlier, later in pairwise(headings))
     assert len(page.all("caption")) == len(page.all("table"))
     assert all(svg.get("aria-label") for svg in page.all("svg"))
     assert all(cell.get("scope") for cell in page.all("th"))
