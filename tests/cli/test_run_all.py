@@ -27,7 +27,10 @@ def test_run_all_prints_its_plan_on_stderr_and_the_table_on_stdout(command, toy_
     assert len(list(results.glob("sheets/**/samples.png"))) == len(list(results.glob("sheets/**/neighbors.png"))) == 2
     code, again, err = command("run-all", "--protocol", path)
     assert (code, again) == (0, out)
-    assert err.splitlines()[:-1] == ["Toys: 2 cells, 2 stored, 0 to run."]
+    first, *end = err.splitlines()
+    assert first == "Toys: 2 cells, 2 stored, 0 to run."
+    assert [line.partition(":")[0] for line in end] == ["Results", "Report"]
+    assert (results / "report.html").is_file()
 
 
 def test_quiet_and_json(command, toy_protocol):
