@@ -114,7 +114,12 @@ def test_the_numbers_of_committed_records_are_the_same(path):
     record = read_record(path.read_bytes(), str(path))
     if content["schema_version"] != 1:
         again = json.loads(record.to_json())
-        assert {**again, "schema_version": 2, "digest": ""} == {**content, "digest": ""}
+        same = (
+            again
+            if content["schema_version"] == again["schema_version"]
+            else again | {"schema_version": 2, "digest": ""}
+        )
+        assert same == ({"digest": ""} | content)
         return
     parzen = record.score("parzen")
     for prefix, part in (("", "refined"), ("grid_", "grid")):
