@@ -13,7 +13,7 @@ from ganbench.protocols import DatasetPlan
 from ganbench.records.record import ModelRef, Record, Training
 from ganbench.records.store import Store
 
-HOSTILE = '</script><script>alert(1)</script><img src=x onerror=alert(2)>"\'&'
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
 
 def model_record(name: str, shift: float, *, dataset: str = "d", seed: int = 0, n: int = 60, **changes) -> Record:
@@ -55,4 +55,3 @@ def write_folder(root: Path) -> Path:
     for record in records:
         store.write_record(record)
     return store.root
-

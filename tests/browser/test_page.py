@@ -11,7 +11,9 @@ import ganbench
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-_COLUMN = "return [...document.querySelector('table.sortable').tBodies[0].rows].map(r => r.cells[arguments[0]].textContent)"
+_COLUMN = (
+    "return [...document.querySelector('table.sortable').tBodies[0].rows].map(r => r.cells[arguments[0]].textContent)"
+)
 _VISIBLE = "return [...document.querySelector('table.sortable').tBodies[0].rows].filter(r => r.offsetHeight).length"
 
 
