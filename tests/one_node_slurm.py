@@ -1,9 +1,10 @@
 """A Slurm of one node on this machine, in a folder: its own munge, controller and node daemon, without cgroups.
 
 `python tests/one_node_slurm.py FOLDER` starts one and prints the variable that its commands need, until it is
-interrupted. The node daemon and all jobs have processes numbered apart (`unshare --pid`), so that no signal of theirs
-reaches any other process of this machine, and all of them end with the daemon. A job that is queued again waits until its credential has expired, here five seconds. The programs come
-from a distribution's packages, as Debian's `slurm-wlm` with `munge`; they are started as root, whose jobs they run.
+interrupted. The node daemon and all jobs have processes numbered apart (`unshare --pid`), so that no signal of
+theirs reaches any other process of this machine, and all of them end with the daemon. A job that is queued again
+waits until its credential has expired, here five seconds. The programs come from a distribution's packages, as
+Debian's `slurm-wlm` with `munge`; they are started as root, whose jobs they run.
 """
 
 from __future__ import annotations
