@@ -18,8 +18,8 @@ import ganbench
 from ganbench.experiment.plan import Request, make_plan
 begun = time.perf_counter()
 if sys.argv[1] == "plan":
-    request = Request(ganbench.load_protocol("digits"), models=tuple({models}), seeds=tuple(range({seeds})))
-    cells = make_plan(request).cells
+    protocol = ganbench.load_protocol("digits")
+    cells = make_plan(Request(protocol, models=tuple({models}), seeds=tuple(range({seeds})))).cells
     for cell in cells:
         cell.place, cell.train_key
     number = len(cells)
@@ -27,8 +27,13 @@ else:
     run = ganbench.run("digits", models={models}, seeds={seeds}, results="many")
     number = len(run.records) - len(run.new)
 assert number == 10_000, number
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps([time.perf_counter() - begun, peak * 1024 if sys.platform == "linux" else peak]))
+seconds = time.perf_counter() - begun
+if sys.platform == "linux":  # where getrusage counts what the parent had
+    with open("/proc/self/status") as file:
+        peak = 1024 * next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([seconds, peak]))
 """
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import time
 import traceback
+from multiprocessing import forkserver, resource_tracker
 
 import numpy as np
 from serial_runs import without_times
@@ -39,6 +40,7 @@ def fork(call) -> int:
     if pid:
         return pid
     code = 99
+    _forget_servers()
     try:
         code = int(call() or 0)
     except BaseException:  # noqa: BLE001 - a fork must not go on as a second pytest
@@ -47,7 +49,14 @@ def fork(call) -> int:
         os._exit(code)
 
 
-def command(protocol, results, jobs=0, streams=None):
+def _forget_servers() -> None:
+    """The servers of the process before the fork are no children of this one, which starts its own."""
+    server, tracker = forkserver._forkserver, resource_tracker._resource_tracker
+    server._forkserver_address = server._forkserver_alive_fd = server._forkserver_pid = None
+    tracker._fd = tracker._pid = None
+
+
+def command(protocol, results, jobs=0):
     """`ganbench run-all` in a fork."""
 
     def call():

@@ -1,8 +1,10 @@
 """A Slurm of one node on this machine, in a folder: its own munge, controller and node daemon, without cgroups.
 
 `python tests/one_node_slurm.py FOLDER` starts one and prints the variable that its commands need, until it is
-interrupted. The programs come from a distribution's packages, as Debian's `slurm-wlm` with `munge`; they are started as
-root, whose jobs they run.
+interrupted. The node daemon and all jobs have processes numbered apart (`unshare --pid`), so that no signal of
+theirs reaches any other process of this machine, and all of them end with the daemon. A job that is queued again
+waits until its credential has expired, here five seconds. The programs come from a distribution's packages, as
+Debian's `slurm-wlm` with `munge`; they are started as root, whose jobs they run.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue")
+_PROGRAMS = ("unshare", "munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue")
+_APART = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 _CONFIGURATION = """
 ClusterName=ganbench
 SlurmctldHost={host}(127.0.0.1)
@@ -26,7 +29,7 @@ SlurmctldPort={controller_port}
 SlurmdPort={node_port}
 SlurmUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket
+AuthInfo=socket={folder}/munge.socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
@@ -34,7 +37,7 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
@@ -57,7 +60,10 @@ def missing() -> str:
     absent = [name for name in _PROGRAMS if _program(name) is None]
     if absent:
         return f"no {', '.join(absent)} here (Debian: apt-get install slurm-wlm munge)"
-    return "" if os.geteuid() == 0 else "Slurm's daemons need root to start jobs"
+    if os.geteuid() != 0:
+        return "Slurm's daemons need root to start jobs"
+    apart = subprocess.run([*_APART, "true"], capture_output=True, check=False).returncode == 0
+    return "" if apart else "processes cannot be numbered apart here (unshare --pid), and Slurm's jobs must be"
 
 
 @contextlib.contextmanager
@@ -80,7 +86,7 @@ def one_node_slurm(folder: Path, slots: int = 2) -> Iterator[dict[str, str]]:
     environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
     daemons: list[subprocess.Popen[bytes]] = []
     try:
-        for command in (_munge(folder), [_program("slurmctld"), "-D", "-i"], [_program("slurmd"), "-D"]):
+        for command in (_munge(folder), [_program("slurmctld"), "-D", "-i"], [*_APART, _program("slurmd"), "-D"]):
             log = open(folder / f"{Path(command[0]).name}.out", "wb")  # noqa: SIM115 - the daemon keeps it
             daemons.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True))
             log.close()
@@ -89,7 +95,6 @@ def one_node_slurm(folder: Path, slots: int = 2) -> Iterator[dict[str, str]]:
         yield {"SLURM_CONF": environment["SLURM_CONF"]}
     finally:
         if len(daemons) == 3:
-            _run(environment, "scancel", "--user=root", "--signal=KILL", "--full")
             _run(environment, "scancel", "--user=root")
         for daemon in reversed(daemons):
             daemon.terminate()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import ganbench
+from ganbench import components
 from ganbench.errors import UsageError
 
 _TOYS = str(Path(__file__).parent / "data" / "metrics.py")
@@ -74,3 +76,24 @@ def test_samples_have_nothing_to_describe(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((2, 3)))
     with pytest.raises(UsageError, match="are samples; there is nothing to describe"):
         ganbench.describe_component(f"{tmp_path}/x.npy")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("import time; time.sleep(100)", "importing it took more than 3 seconds"),
+        ("import os; os._exit(0)", "importing it ended the process"),
+        ("import os; os.abort()", "importing it ended the process (-6)"),
+    ],
+)
+def test_a_plug_in_that_hangs_or_ends_is_listed_with_its_reason(tmp_path, monkeypatch, content, reason):
+    (tmp_path / "strange_models.py").write_text(content)
+    folder = tmp_path / "strange-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text("[ganbench.models]\nstrange = strange_models:Net\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    installed = {"strange": EntryPoint("strange", "strange_models:Net", "ganbench.models")}
+    if "sleep" in content:
+        monkeypatch.setattr(components, "_SECONDS", 3.0)
+    assert reason in components._lines("model", installed)["strange"]

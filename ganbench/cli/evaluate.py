@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ganbench.cli import options
+from ganbench.cli.terminal import terminal_width
 
 if TYPE_CHECKING:
     from ganbench import Record, Run
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     for record in outcome.records if arguments.json else own:
         print(record.to_json().rstrip() if arguments.json else describe(record, outcome))
     if arguments.ladder and not arguments.json:
-        print(f"\n{ganbench.render_table(ganbench.table(outcome), outcome.protocol, 'text')}", end="")
+        print(f"\n{ganbench.render_table(ganbench.table(outcome), outcome.protocol, 'text', terminal_width())}", end="")
     elif not arguments.json and sum(bool(record.scores) for record in outcome.records) > 1:
         print(_summary(outcome))
     for dataset in outcome.unavailable:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench.choices import protocol_names
+from ganbench.errors import UsageError
 from ganbench.runtime.device import DEVICES, usable_cores
 
 __all__ = [
@@ -28,9 +29,9 @@ __all__ = [
     "add_sample_form",
     "add_seeds",
     "add_time_limits",
+    "check_jobs",
     "count",
     "folder",
-    "number_of_jobs",
     "positive_integer",
     "seconds",
 ]
@@ -59,16 +60,15 @@ def _integer(text: str, least: int) -> int:
     return value
 
 
-def number_of_jobs(text: str) -> int:
-    """An integer of at least 0, and no more than so many processes for each core.
+def check_jobs(jobs: int | None) -> None:
+    """Refuse more processes than the cores of this machine could serve.
 
     Raises:
-        ArgumentTypeError: It is none.
+        UsageError: There are more than so many for each core.
     """
-    value, most = count(text), _JOBS_PER_CORE * usable_cores()
-    if value > most:
-        raise argparse.ArgumentTypeError(f"at most {most} on the {usable_cores()} cores of this machine, got {value}")
-    return value
+    most = _JOBS_PER_CORE * usable_cores()
+    if jobs is not None and jobs > most:
+        raise UsageError(f"--jobs {jobs} is too many: at most {most} on the {usable_cores()} cores of this machine.")
 
 
 def folder(text: str) -> Path:

@@ -13,13 +13,14 @@ from pathlib import Path
 from ganbench.choices import EXECUTORS
 from ganbench.cli import options
 from ganbench.cli.failures import tell_failures
+from ganbench.cli.terminal import terminal_width
 
 __all__ = ["add_arguments", "run"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    options.add_protocol(parser)
+    options.add_protocol(parser, None, "the one that has the data sets, else digits")
     options.add_models(parser, "models instead of the protocol's own")
     options.add_datasets(parser, "data sets instead of the protocol's own")
     options.add_sample_form(parser)
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_ladder(parser)
     options.add_seeds(parser)
     parser.add_argument(
-        "--jobs", type=options.number_of_jobs, metavar="N",
+        "--jobs", type=options.count, metavar="N",
         help="cells at a time, each in a process of its own; 0: in this process, which a model that crashes ends "
         "(default: the protocol's choice: one for each core with digits, else 1)",
     )  # fmt: skip
@@ -55,6 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     import ganbench
     from ganbench.cli.progress import progress_on_stderr
 
+    if arguments.executor == "processes":
+        options.check_jobs(arguments.jobs)
+
     outcome = ganbench.run(
         arguments.protocol,
         models=arguments.models,
@@ -79,7 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
     if outcome.records:
         ganbench.write_reports(outcome)
         frame = ganbench.table(outcome)
-        print(ganbench.render_table(frame, outcome.protocol, "json" if arguments.json else "text"), end="")
+        print(
+            ganbench.render_table(frame, outcome.protocol, "json" if arguments.json else "text", terminal_width()),
+            end="",
+        )
         if not arguments.quiet:
             print(f"Results: {arguments.results} (tables/, sheets/ with samples, records/).", file=sys.stderr)
         _report(arguments, is_new=bool(outcome.new))

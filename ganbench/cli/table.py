@@ -10,6 +10,7 @@ import argparse
 
 from ganbench.choices import BANDWIDTHS, FORMATS
 from ganbench.cli import options
+from ganbench.cli.terminal import terminal_width
 
 __all__ = ["add_arguments", "run"]
 
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
             compared = ganbench.table2(
                 arguments.results, protocol, models=arguments.models, datasets=arguments.datasets
             )
-            print(ganbench.render_table2(compared, protocol, arguments.format), end="")
+            print(ganbench.render_table2(compared, protocol, arguments.format, terminal_width()), end="")
             continue
         frame = ganbench.table(
             arguments.results,
@@ -65,5 +66,5 @@ def run(arguments: argparse.Namespace) -> int:
             published=arguments.published,
             ladder=arguments.ladder,
         )
-        print(ganbench.render_table(frame, protocol, arguments.format), end="")
+        print(ganbench.render_table(frame, protocol, arguments.format, terminal_width()), end="")
     return 0

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ganbench.datasets import Dataset, UnavailableDataset
-from ganbench.errors import ModelError
+from ganbench.errors import ModelError, UsageError
 from ganbench.experiment.calling import calling
 from ganbench.experiment.cluster.choice import Choice
 from ganbench.experiment.conditions import Conditions
@@ -80,7 +80,7 @@ class Run:
 
 
 def run(
-    protocol: str | Path | Protocol = "digits",
+    protocol: str | Path | Protocol | None = None,
     *,
     models: Model | Sequence[Model] = (),
     datasets: Data | Sequence[Data] = (),
@@ -104,7 +104,7 @@ def run(
     """Train, sample and score models on data sets by a protocol.
 
     Args:
-        protocol: Name, path of a TOML file, or a protocol.
+        protocol: Name, path of a TOML file, or a protocol; by default the first that has the data sets, else digits.
         models: Specs, model classes, functions ``f(n, generator)`` or arrays of samples, in a list or one alone; the
             protocol's own by default.
         datasets: Names, paths, data sets or arrays of examples; the protocol's own by default.
@@ -136,6 +136,8 @@ def run(
         DataError: A file of the user's cannot be used.
         StoreError: The results folder cannot be used.
     """
+    if protocol is None:
+        protocol = protocol_with(*_listed(datasets))
     request = Request(
         protocol=protocol if isinstance(protocol, Protocol) else load_protocol(str(protocol)),
         models=with_sample_form(_listed(models), scale, layout),
@@ -215,11 +217,20 @@ def evaluate(
     )
 
 
-def protocol_with(dataset: Data) -> Protocol:
-    """The first protocol that has a data set; the digits' for any other."""
+def protocol_with(*datasets: Data) -> Protocol:
+    """The first protocol that has the data sets; the digits' where no protocol has any of them.
+
+    Raises:
+        UsageError: Each is in a protocol, and no protocol has all.
+    """
     protocols = [load_protocol(name) for name in protocol_names()]
-    has = (p for p in protocols if isinstance(dataset, str) and p.dataset_plan(dataset) is not None)
-    return next(has, load_protocol("digits"))
+    known = {d for d in datasets if isinstance(d, str) and any(p.dataset_plan(d) is not None for p in protocols)}
+    has = (p for p in protocols if known and all(p.dataset_plan(name) is not None for name in known))
+    found = next(has, None if known else load_protocol("digits"))
+    if found is None:
+        names = ", ".join(p.name for p in protocols)
+        raise UsageError(f"No protocol has all of {', '.join(sorted(known))}. Name one by --protocol: {names}.")
+    return found
 
 
 def _listed(things: Any) -> tuple[Any, ...]:

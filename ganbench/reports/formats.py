@@ -13,6 +13,8 @@ from ganbench.protocols import Protocol
 
 __all__ = ["Titles", "render_text", "suffix", "with_error"]
 
+_NOTE_WIDTH = 100
+_GAP = 2  # spaces between columns
 _SUFFIX = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 _TABULATE = {"text": "simple", "markdown": "github", "latex": "latex_raw"}
 _LATEX = str.maketrans(
@@ -45,6 +47,7 @@ def render_text(
     notes: Iterable[str],
     format: TableFormat,
     widths: Sequence[int] | None = None,
+    width: int | None = None,
 ) -> str:
     """Title, table and notes in one of the formats for people.
 
@@ -55,20 +58,65 @@ def render_text(
         notes: One line each.
         format: "text", "markdown" or "latex".
         widths: Where lines of plain text are broken, by column; nowhere by default.
+        width: Columns of the terminal: cells of plain text are broken so that the table fits, and where that is not
+            possible each row is written as lines of its own; no limit by default.
     """
     from tabulate import tabulate
 
     # numbers are strings already: tabulate must not reformat them
-    table = tabulate(
-        [[_escape(cell, format) for cell in line] for line in lines],
-        headers=[_escape(head, format) for head in heads],
-        tablefmt=_TABULATE[format],
-        disable_numparse=True,
-        maxcolwidths=list(widths) if widths and format == "text" else None,
-    )
-    below = "\n".join(_note(note, format) for note in notes)
-    head = _plain(" ".join(title.split()), format)  # one line, as a comment is
-    return f"{'% ' if format == 'latex' else ''}{head}\n\n{table}\n\n{below}\n"
+    cells = [[_escape(cell, format) for cell in line] for line in lines]
+    heads = [_escape(head, format) for head in heads]
+    below = "\n".join(_note(note, format, width) for note in notes)
+    title = _plain(" ".join(title.split()), format)  # one line, as a comment is
+    if format == "text":
+        title = title if width is None else textwrap.fill(title, width, break_on_hyphens=False)
+        broken = _fitted([heads, *cells], widths, width)
+        if broken is None:
+            return f"{title}\n\n{_stacked(heads, cells, width or 0)}\n\n{below}\n"
+        heads, *cells = broken
+    table = tabulate(cells, headers=heads, tablefmt=_TABULATE[format], disable_numparse=True)
+    return f"{'% ' if format == 'latex' else ''}{title}\n\n{table}\n\n{below}\n"
+
+
+def _fitted(lines: list[list[str]], widths: Sequence[int] | None, width: int | None) -> list[list[str]] | None:
+    """Cells broken into lines, so that each column is no wider than said and all fit; None where they cannot."""
+    if widths is None and width is None:
+        return lines
+    columns = list(zip(*lines, strict=True))
+    limits = list(widths or (max(map(len, column)) for column in columns))
+    least = [max(len(word) for cell in column for word in _words(cell)) for column in columns]
+    while width is not None and sum(limits) + _GAP * (len(limits) - 1) > width:
+        position = max(range(len(limits)), key=lambda i: (limits[i] > least[i], limits[i]))
+        if limits[position] <= least[position]:
+            return None
+        limits[position] -= 1
+    return [[_broken(cell, limit) for cell, limit in zip(line, limits, strict=True)] for line in lines]
+
+
+def _words(cell: str) -> list[str]:
+    """What is not broken: a number stays with its error."""
+    return [word.replace("\0", " ") for word in cell.replace(" ± ", "\0±\0").split()] or [""]
+
+
+def _broken(cell: str, limit: int) -> str:
+    lines = [""]
+    for word in _words(cell):
+        longer = f"{lines[-1]} {word}".lstrip()
+        lines = [*lines[:-1], longer] if len(longer) <= limit or not lines[-1] else [*lines, word]
+    return "\n".join(lines)
+
+
+def _stacked(heads: Sequence[str], lines: Iterable[Sequence[str]], width: int) -> str:
+    """Each row as a paragraph, for terminals too narrow for columns."""
+    blocks = []
+    for name, *cells in lines:
+        fields = [f"{head}: {cell}" for head, cell in zip(heads[1:], cells, strict=True) if cell]
+        wrapped = (
+            textwrap.fill(f, width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+            for f in fields
+        )
+        blocks.append("\n".join([name, *wrapped]))
+    return "\n\n".join(blocks)
 
 
 @dataclass(frozen=True)
@@ -105,11 +153,15 @@ class Titles:
         return identity if list(names.values()).count(names[identity]) > 1 else names[identity]
 
 
-def _note(text: str, format: TableFormat) -> str:
+def _note(text: str, format: TableFormat, width: int | None = None) -> str:
     text = _plain(" ".join(text.split()), format)  # a reason may have several lines, and a comment is one
     if format == "latex":
         return f"% {text}"
-    return f"- {text}" if format == "markdown" else textwrap.fill(text, 100, break_on_hyphens=False)
+    return (
+        f"- {text}"
+        if format == "markdown"
+        else textwrap.fill(text, min(width or _NOTE_WIDTH, _NOTE_WIDTH), break_on_hyphens=False, break_long_words=False)
+    )
 
 
 def _plain(text: str, format: TableFormat) -> str:

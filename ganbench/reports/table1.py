@@ -28,7 +28,7 @@ _UNMEASURED = ("not run", "published")
 _REFERENCES = "References, no models:"
 
 
-def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat) -> str:
+def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, width: int | None = None) -> str:
     """Render the frame of `ganbench.table`.
 
     `csv` has the columns of `COLUMNS`; `json` also what is beside them; the others are for reading, with notes and one
@@ -39,13 +39,14 @@ def render_table(frame: pandas.DataFrame, protocol: Protocol, format: TableForma
         frame: The values.
         protocol: Titles, notes and published values.
         format: The format.
+        width: Columns of the terminal, into which plain text is to fit; no limit by default.
     """
     if format == "csv":
         return frame[list(COLUMNS)].map(_no_formula).to_csv(index=False, lineterminator="\n")
     rows = to_rows(frame)
     if format == "json":
         return json.dumps([_as_json(row) for row in rows], indent=1, allow_nan=False) + "\n"
-    return _Table(rows, protocol).render(format)
+    return _Table(rows, protocol).render(format, width)
 
 
 def _no_formula(value: Any) -> Any:
@@ -75,7 +76,7 @@ class _Table:
     rows: Sequence[Row]
     protocol: Protocol
 
-    def render(self, format: TableFormat) -> str:
+    def render(self, format: TableFormat, width: int | None) -> str:
         """Title, table and notes."""
         titles = Titles(self.protocol, dict.fromkeys(row.dataset for row in self.rows))
         measured = [row for row in self.rows if row.status not in _UNMEASURED]
@@ -97,7 +98,8 @@ class _Table:
             *([[_REFERENCES, *[""] * (len(heads) - 1)]] if references else []),
             *(line for model, line in lines.items() if model in references),
         ]
-        return render_text(titles.table(), heads, blocks, Notes(self.rows, self.protocol, titles).all(), format)
+        notes = Notes(self.rows, self.protocol, titles).all()
+        return render_text(titles.table(), heads, blocks, notes, format, width=width)
 
     def add_published(self, column: _Column, heads: list[str], lines: dict[str, list[str]], titles: Titles) -> None:
         """The columns of published values and of verdicts, where there are any."""

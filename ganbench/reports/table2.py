@@ -89,7 +89,7 @@ def compare_models(records: Sequence[Record]) -> list[Comparison]:
     return [_compare(group) for group in groups.values()]
 
 
-def render_table2(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat) -> str:
+def render_table2(frame: pandas.DataFrame, protocol: Protocol, format: TableFormat, width: int | None = None) -> str:
     """Render the frame of `ganbench.table2`; for people with a column for each model."""
     if format == "csv":
         return frame.to_csv(index=False, lineterminator="\n")
@@ -106,7 +106,7 @@ def render_table2(frame: pandas.DataFrame, protocol: Protocol, format: TableForm
     ]
     heads = ["", *map(titles.model, models)]
     widths = [_WIDTHS[0], *[_WIDTHS[1]] * len(models)]
-    return render_text(title, heads, _lines(rows, models, titles), notes, format, widths)
+    return render_text(title, heads, _lines(rows, models, titles), notes, format, widths, width)
 
 
 def _lines(rows: Sequence[Comparison], models: Sequence[str], titles: Titles) -> Iterator[list[str]]:

@@ -22,6 +22,7 @@ _OF_ABILITIES = {
     "chains_are_determined",
     "chains_start_where_they_are_told",
     "codes_are_decoded",
+    "density_is_sound",
     "discriminator_is_sound",
 }
 

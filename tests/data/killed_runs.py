@@ -36,11 +36,8 @@ def start(protocol: str, results: Path, before_run=None) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if before_run:
         before_run()
-    os._exit(
-        main(
-            ["run-all", "--protocol", protocol, "--results", str(results), "--quiet", "--device", "cpu", "--jobs", "0"]
-        )
-    )
+    how = ["--quiet", "--device", "cpu", "--jobs", "0"]
+    os._exit(main(["run-all", "--protocol", protocol, "--results", str(results), *how]))
 
 
 def finish(pid: int) -> int:

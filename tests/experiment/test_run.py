@@ -335,3 +335,16 @@ def test_the_bandwidth_is_chosen_on_the_first_validation_examples(request_toys, 
     curve = score.curves["grid_bandwidth"]
     assert curve.y == pytest.approx(expected, abs=1e-4)
     assert score.values["grid_bandwidth"].value == grid[expected.argmax()]
+
+
+def test_samples_are_drawn_in_parts_where_a_model_says_so(request_toys, store, tmp_path, toys):
+    (tmp_path / "parts.py").write_text(
+        Path(toys).read_text(encoding="utf-8")
+        + "\n\nclass Parts(PixelwiseGaussian):\n    samples_at_a_time = 7\n    asked = []\n\n"
+        "    def sample(self, n, *, generator):\n        self.asked.append(n)\n"
+        "        return torch.full((n, 3, 3), 0.01 * len(self.asked))\n"
+    )
+    request = request_toys(f"{tmp_path}/parts.py:Parts")
+    (record,) = run_serially(request, store)
+    samples, _ = store.read_samples(record.samples.key)
+    assert samples[:, 0, 0].round(2).tolist() == [np.float32(v) for v in [0.01] * 7 + [0.02] * 7 + [0.03] * 6]

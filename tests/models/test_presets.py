@@ -118,7 +118,12 @@ GSN_SOURCE = {
     "epochs": 1000,
 }
 GSN_TFD = GSN_SOURCE | {"biases_from_mean": True, "sampling_hidden_noise": 2.0}
-GSN_MNIST = GSN_TFD | {"learning_rate": 2.0, "learning_rate_decay": 0.97, "epochs": 120}
+GSN_MNIST = GSN_TFD | {
+    "learning_rate": 2.0,
+    "learning_rate_decay": 0.97,
+    "epochs": 120,
+    "sampling_hidden_noise": 3.0,
+}
 GSN_FACES = GSN_TFD | {
     "hidden_sizes": [800, 800],
     "learning_rate": 4.0,

@@ -65,3 +65,17 @@ def test_the_commit_and_whether_files_differ_from_it(checkout):
     assert provenance._commit() == commit
     (checkout / "ganbench" / "new.py").write_text("")
     assert provenance._commit() == commit + "+"
+
+
+def test_variables_of_git_name_no_other_checkout(checkout, tmp_path, monkeypatch):
+    _git(checkout, "init", "-q")
+    _git(checkout, "add", ".")
+    _git(checkout, "commit", "-q", "-m", "one")
+    commit = _git(checkout, "rev-parse", "HEAD").strip()
+    other = tmp_path / "other"
+    other.mkdir()
+    _git(other, "init", "-q")
+    _git(other, "commit", "-q", "--allow-empty", "-m", "another")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert provenance._commit() == commit

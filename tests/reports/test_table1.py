@@ -300,3 +300,17 @@ def test_tables_of_failures_and_of_nothing(protocol, format):
         assert text.endswith("\n")
         assert ("failed" in text) == bool(records)
         assert "nan" not in text
+
+
+def test_no_format_lets_a_name_act(protocol):
+    name = 'm\x1b]0;x\x07\n<img src=x>[a="=1+1"]'
+    titled = msgspec.structs.replace(protocol, title="a\n\\write18{x}", titles={})
+    record = make_record((1.0, 2.0), model=name, dataset="d")
+    failed = make_record("=cmd\x1b[2J", model="=1+1", dataset="d")
+    frame = score_frame([record, failed], titled)
+    texts = {format: render_table(frame, titled, format) for format in FORMATS}
+    for format, text in texts.items():
+        assert not [c for c in text if ord(c) < 32 and c != "\n"], format
+    assert "<img" not in texts["markdown"]
+    assert r"\write18" not in [line[:8] for line in texts["latex"].splitlines()]
+    assert not any(cell.startswith("=") for row in csv.reader(io.StringIO(texts["csv"])) for cell in row)

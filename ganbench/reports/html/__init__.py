@@ -75,9 +75,9 @@ def _part(results: str | Path, protocol: Protocol, data_root: str | Path | None)
     metrics = list(dict.fromkeys(score.metric for record in records for score in record.scores))
     shown = to_rows(table(results, protocol, ladder=ladder))
     every = to_rows(table(results, protocol, metrics=metrics, every_value=True, ladder=ladder))
-    titles = Titles(protocol, dict.fromkeys(row.dataset for row in shown))
     source = Source(Store(Path(results)), protocol, tuple(records), None if data_root is None else str(data_root))
     datasets = dict.fromkeys(record.dataset.identity for record in records)
+    titles = Titles(protocol, datasets)
     return {
         "protocol": protocol,
         "n_records": len(records),

@@ -149,33 +149,47 @@ def test_a_front_that_is_killed_and_opened_again_submits_nothing_twice(
     assert log.read_text() == "xxx"  # each cell was trained by one job
 
 
+def _starts(events: Path) -> int:
+    """How often a job has begun: each time it writes an empty line."""
+    lines = events.read_bytes().split(b"\n")[:-1] if events.exists() else []
+    return lines.count(b"")
+
+
 @pytest.mark.slurm
 @pytest.mark.slow
 def test_twenty_preemptions_change_no_bit(slurm, request_toys, store, tmp_path):
-    models = [f"PixelwiseGaussian[epochs=40,seconds=0.3,spread={s}]" for s in (0.5, 1.0, 2.0, 4.0)]
-    request = request_toys(*models, threads=1)
-    alone = {r.place: comparable(r) for r in run_serially(request, Store(tmp_path / "alone"))}
-    chance, moved, begun = random.Random(4), [], time.monotonic()
+    models = [f"PixelwiseGaussian[epochs=150,seconds={{}},spread={s}]" for s in (0.5, 1.0, 2.0, 4.0)]
+    request = request_toys(*(model.format(0.3) for model in models), threads=1)
+    quick = request_toys(*(model.format(0.0) for model in models), threads=1)  # the same numbers, in no time
+    alone = run_serially(quick, Store(tmp_path / "alone"))
+    chance, moved, last = random.Random(4), [], set()
 
     class Preempts(Slurm):
-        """A look at the jobs is followed by a preemption of one that runs."""
+        """One look in two at the jobs is followed by a preemption of one that has begun its work."""
 
         def alive(self, submissions):
-            listed = subprocess.run(
-                ["squeue", "--me", "--array", "--noheader", "--states=running", "--format=%i"],
-                capture_output=True, text=True, check=True,
-            ).stdout.split()  # fmt: skip
-            if listed and len(moved) < 20 and time.monotonic() - begun < 400:
-                job = chance.choice(listed)
+            (submission,) = Journal(store.root).submissions("slurm")
+            at_work = [
+                index
+                for index in range(len(submission.ids))
+                if _starts(submission.events(index)) > moved.count(index) and (submission.folder, index) in last
+            ]
+            if at_work and len(moved) < 20 and chance.random() < 1 / 2:
+                index = chance.choice(at_work)
+                job = submission.ids[index]
                 how = ["scancel", "--signal=USR2", job] if len(moved) % 2 else ["scontrol", "requeue", job]
-                if subprocess.run(how, capture_output=True, check=False).returncode == 0:
-                    moved.append(how)
-            return super().alive(submissions)
+                if subprocess.run(how, capture_output=True, check=False).returncode == 0:  # else it has just ended
+                    moved.append(index)
+            last.clear()
+            last.update(super().alive(submissions))
+            return set(last)
 
-    settings = msgspec.structs.replace(QUICK, poll=3.0)
-    found = run_as_jobs(request, store, Preempts(), settings)
+    found = run_as_jobs(request, store, Preempts(), msgspec.structs.replace(QUICK, poll=1.0))
     assert len(moved) == 20
-    assert {place: comparable(record) for place, record in found.items()} == alone
+    in_order = [found[cell.place] for cell in make_plan(request).cells]
+    assert [r.samples.sha256 for r in in_order] == [r.samples.sha256 for r in alone]
+    assert [r.scores for r in in_order] == [r.scores for r in alone]
+    assert [r.training.curves for r in in_order] == [r.training.curves for r in alone]
 
 
 def test_units_are_put_together_by_cost(request_toys):
