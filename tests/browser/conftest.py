@@ -30,6 +30,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+        self.requests()  # those of the browser's own first page
         self.driver.get(path.as_uri())
 
     def complaints(self) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ganbench import __version__
-from ganbench.errors import UsageError
+from ganbench.errors import StoreError, UsageError
 from ganbench.files import write_atomically
 from ganbench.protocols import Protocol
 from ganbench.records.record import Record
@@ -45,11 +45,20 @@ def write_report(
 
     Raises:
         UsageError: Jinja2 is not installed.
-        StoreError: There are no records, they are not comparable, or the file cannot be written.
+        StoreError: There are no records, none are comparable, or the file cannot be written. The page itself says of
+            which protocol records are not comparable, where there are several.
     """
     template = _environment().get_template("report.html.j2")
-    parts = [_part(results, chosen, data_root) for chosen in stored_protocols(results, protocol)]
-    page = template.render(parts=parts, version=__version__, results=Path(results).resolve().name)
+    parts: list[dict[str, Any]] = []
+    refused: list[tuple[Protocol, StoreError]] = []
+    for chosen in stored_protocols(results, protocol):
+        try:
+            parts.append(_part(results, chosen, data_root))
+        except StoreError as error:
+            refused.append((chosen, error))
+    if not parts:
+        raise refused[0][1]
+    page = template.render(parts=parts, refused=refused, version=__version__, results=Path(results).resolve().name)
     path = Path(output) if output is not None else Path(results) / "report.html"
     write_atomically(path, page.encode("utf-8", errors="replace"))
     return path
