@@ -21,7 +21,7 @@ _VISIBLE = "return [...document.querySelector('table.sortable').tBodies[0].rows]
 def pages(tmp_path_factory) -> dict[str, Path]:
     """Reports of records with hostile names, of a run on digits, and of the committed results, MNIST among them."""
     folder = tmp_path_factory.mktemp("pages")
-    ganbench.run("digits", models=["dbn", "cae"], results=folder / "digits", jobs=1)
+    ganbench.run("digits", models=["dbn", "cae"], results=folder / "digits", jobs=0)
     sources = {
         "hostile": write_folder(folder / "hostile"),
         "digits": folder / "digits",
