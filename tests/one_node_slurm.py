@@ -1,10 +1,10 @@
 """A Slurm of one node on this machine, in a folder: its own munge, controller and node daemon, without cgroups.
 
 `python tests/one_node_slurm.py FOLDER` starts one and prints the variable that its commands need, until it is
-interrupted. The node daemon and all jobs have processes numbered apart (`unshare --pid`), so that no signal of
-theirs reaches any other process of this machine, and all of them end with the daemon. A job that is queued again
-waits until its credential has expired, here five seconds. The programs come from a distribution's packages, as
-Debian's `slurm-wlm` with `munge`; they are started as root, whose jobs they run.
+interrupted. The node daemon and all jobs have processes numbered apart (`unshare --pid`), so that no signal of theirs
+reaches any other process of this machine, and all of them end with the daemon. A job that is queued again waits until
+its credential has expired, here five seconds. The programs come from a distribution's packages, as Debian's `slurm-wlm`
+with `munge`; they are started as root, whose jobs they run.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from pathlib import Path
 
 _PROGRAMS = ("unshare", "munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue")
 _APART = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""Runs a command whose processes see no others; the first of them must wait for those that lose their parents."""
+
 _CONFIGURATION = """
 ClusterName=ganbench
 SlurmctldHost={host}(127.0.0.1)
@@ -86,7 +88,11 @@ def one_node_slurm(folder: Path, slots: int = 2) -> Iterator[dict[str, str]]:
     environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
     daemons: list[subprocess.Popen[bytes]] = []
     try:
-        for command in (_munge(folder), [_program("slurmctld"), "-D", "-i"], [*_APART, _program("slurmd"), "-D"]):
+        for command in (
+            _munge(folder),
+            [_program("slurmctld"), "-D", "-i"],
+            [*_APART, "sh", "-c", '"$0" -D & wait $!', _program("slurmd")],
+        ):
             log = open(folder / f"{Path(command[0]).name}.out", "wb")  # noqa: SIM115 - the daemon keeps it
             daemons.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True))
             log.close()

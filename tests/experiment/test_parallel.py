@@ -214,7 +214,7 @@ def test_another_run_is_waited_for_and_named_and_what_it_computed_is_taken(reque
 def test_a_holder_that_is_killed_lets_go(start, toy_protocol, counted, tmp_path):
     protocol = toy_protocol(models=[counted[0].replace("epochs=4", "epochs=400")], threads=1)
     results = tmp_path / "results"
-    run = start(protocol, results)
+    run = start(protocol, results, jobs=0)
     assert _within(60, lambda: list(results.glob("checkpoints/*.pt")))
     (lock,) = results.glob("locks/*.lock")
     assert f"process {run.pid} on " in lock.with_suffix(".holder").read_text()
