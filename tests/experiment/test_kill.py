@@ -77,7 +77,7 @@ def test_killed_before_and_after_every_write(toy_protocol, toys, tmp_path):
     assert [counts["unfinished"] for counts in left] == [1 + i // 2 for i in range(len(left))]
     seen = [{name for name in counts if counts[name]} - {"unfinished"} for counts in left]
     assert all(any(folder in kinds for kinds in seen) for folder in ("checkpoints", "samples", "records"))
-    # Two kills for the protocol and, of each cell, three checkpoints, samples and record; then ten until tables and page
-    # are there.
+    # Two kills for the protocol and, of each cell, three checkpoints, samples and record; then ten until tables and the
+    # page are there.
     assert len(left) == 2 * (1 + 3 * (3 + 1 + 1)) + 10
     _check(tmp_path)
