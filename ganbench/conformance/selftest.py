@@ -73,7 +73,7 @@ def selftest(metrics: Sequence[Any] = ()) -> Iterator[CaseResult]:
 
 
 def _result(name: str, factory: type, case: Case) -> CaseResult:
-    if case.library and importlib.util.find_spec(case.library) is None:
+    if case.module and importlib.util.find_spec(case.module) is None:
         return _not_run(name, case.name, case.source, f"{case.source} is not installed")
     try:
         with calling_user_code():

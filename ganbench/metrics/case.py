@@ -26,7 +26,7 @@ class Case(NamedTuple):
         reference: The right answer for these data.
         tolerance: How far from it is right, in the unit of the value; for random data, some standard errors.
         source: Where the answer comes from: "closed form", or the name of a library.
-        library: The module that is needed for it, if it may be absent; empty otherwise.
+        module: The module that is needed for it, if it may be absent; empty otherwise.
         settings: Of the metric.
     """
 
@@ -36,5 +36,5 @@ class Case(NamedTuple):
     reference: Callable[[Mapping[str, Any]], float]
     tolerance: float
     source: str = "closed form"
-    library: str = ""
+    module: str = ""
     settings: Mapping[str, Any] = {}

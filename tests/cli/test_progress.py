@@ -18,7 +18,7 @@ def path(toy_protocol, toys):
 
 
 def test_a_log_gets_a_line_for_every_cell(command, toy_protocol, toys):
-    *_, line, _ = command("run-all", "--protocol", toy_protocol(models=[f"{toys}:PixelwiseGaussian"]))[2].splitlines()
+    *_, line, _, _ = command("run-all", "--protocol", toy_protocol(models=[f"{toys}:PixelwiseGaussian"]))[2].splitlines()
     assert re.search(OUTCOME + "$", line)
 
 

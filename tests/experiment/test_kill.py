@@ -32,7 +32,7 @@ def _killed_runs(protocol: str, folder: Path, way: str) -> list[dict[str, int]]:
 
 
 def _outcome(root: Path) -> dict[str, object]:
-    """All files by name; records and samples without their times, checkpoints by name only.
+    """All files by name; records and samples without their times, checkpoints and the page by name only.
 
     Locks do not count, nor does what was being written when a run was killed: it is removed after a day.
     """
@@ -45,7 +45,7 @@ def _outcome(root: Path) -> dict[str, object]:
             with np.load(path) as archive:
                 found[name] = archive["samples"].tobytes()
         elif not name.startswith("locks"):
-            found[name] = b"" if path.suffix == ".pt" else path.read_bytes()
+            found[name] = b"" if path.suffix in (".pt", ".html") else path.read_bytes()  # a page says when it was made
     return found
 
 
@@ -77,6 +77,7 @@ def test_killed_before_and_after_every_write(toy_protocol, toys, tmp_path):
     assert [counts["unfinished"] for counts in left] == [1 + i // 2 for i in range(len(left))]
     seen = [{name for name in counts if counts[name]} - {"unfinished"} for counts in left]
     assert all(any(folder in kinds for kinds in seen) for folder in ("checkpoints", "samples", "records"))
-    # Two kills for the protocol and, of each cell, three checkpoints, samples and record; then, for three reports, two.
-    assert len(left) == 2 * (1 + 3 * (3 + 1 + 1)) + 7
+    # Two kills for the protocol and, of each cell, three checkpoints, samples and record; then ten until tables and the
+    # page are there.
+    assert len(left) == 2 * (1 + 3 * (3 + 1 + 1)) + 10
     _check(tmp_path)
