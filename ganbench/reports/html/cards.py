@@ -10,7 +10,7 @@ from ganbench.metrics.metric import Curve, Finding
 from ganbench.records.record import Record
 from ganbench.records.row import Row
 from ganbench.reports.formats import with_error
-from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near
+from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near, plain
 
 __all__ = ["findings", "learning", "number", "rulers"]
 
@@ -120,7 +120,9 @@ def _plots(
         known = [
             Landmark(value, label)
             for label, records in references.items()
-            if y_name in (headline, f"valid_{headline}") and (value := _mean(records, metric, headline)) is not None
+            if plain(label, references)
+            and y_name in (headline, f"valid_{headline}")
+            and (value := _mean(records, metric, headline)) is not None
         ]
         xs = [point.x for one in series for point in one.points]
         log = bool(xs) and min(xs) > 0 and max(xs) / min(xs) >= _LOG

@@ -14,7 +14,7 @@ from ganbench.records.row import Row
 from ganbench.reports.comparing import compare
 from ganbench.reports.comparison import Difference, Group, PairedComparison
 from ganbench.reports.formats import Titles
-from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near
+from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near, plain
 
 __all__ = ["compared", "cost"]
 
@@ -57,11 +57,12 @@ def _group(group: Group, found: PairedComparison, references: Sequence[Row], tit
                for n, (m, d, e, v) in enumerate(rows) if v == verdict], joined=False, css=css)
         for verdict, css in _CSS.items()
     ]  # fmt: skip
-    marks = [
-        Landmark(row.value - best.value, titles.model(row.model))
+    known = {
+        row.model: row.value  # the last kind of error of a row is of all its cells, as the standings are
         for row in references
         if (row.metric, row.quantity) == (group.metric, group.quantity) and math.isfinite(row.value)
-    ]
+    }
+    marks = [Landmark(v - best.value, titles.model(m)) for m, v in known.items() if plain(m, known)]
     reach = 1.5 * max((abs(d) + e for _, d, e, _ in rows), default=1.0)
     near = [Landmark(0.0, name), *(mark for mark in marks if abs(mark.value) <= reach)]
     title = f"Difference to {name}, {group.metric}: {group.quantity.replace('_', ' ')}"
@@ -100,7 +101,12 @@ def cost(
     if not series:
         return None
     name = f"{rows[0].metric}: {rows[0].quantity.replace('_', ' ')}"
-    marks = [Landmark(row.value, titles.model(row.model)) for row in references if math.isfinite(row.value)]
+    names = [row.model for row in references]
+    marks = [
+        Landmark(row.value, titles.model(row.model))
+        for row in references
+        if math.isfinite(row.value) and plain(row.model, names)
+    ]
     axis = "seconds of training and sampling"
     return Plot("Quality against cost", axis, name, series, near(marks, series), log_x=True)
 

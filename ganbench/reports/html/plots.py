@@ -9,20 +9,20 @@ screen readers speak.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from ganbench.reports.formats import with_error
 
-__all__ = ["Landmark", "Plot", "Point", "Series", "near", "short"]
+__all__ = ["Landmark", "Plot", "Point", "Series", "near", "plain", "short"]
 
 _WIDTH, _HEIGHT, _ROW = 420.0, 250.0, 24.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 12.0, 14.0, 40.0
 _TICKS = 5
 _COLOURS = 8
-_GAP = 11.0  # between labels of landmarks
+_GAP, _BESIDE = 11.0, 126.0  # between labels of landmarks; the room for them at the right of the axes
 
 
 class Point(NamedTuple):
@@ -58,6 +58,12 @@ def short(value: float) -> str:
     ('10000', '0.1235', '0')
     """
     return f"{float(f'{value:.4g}'):g}" if value else "0"
+
+
+def plain(label: str, labels: Collection[str]) -> bool:
+    """Whether a row of known standing is a landmark: one of several settings is none beside that without."""
+    name, bracket, _ = label.partition("[")
+    return not bracket or name not in labels
 
 
 def near(landmarks: Sequence[Landmark], series: Sequence[Series]) -> list[Landmark]:
@@ -115,7 +121,8 @@ class Plot:
     def frame(self) -> tuple[float, float, float, float]:
         """Left, right, top and bottom of the axes."""
         left = min(190.0, 12 + 6.4 * max(map(len, self.rows))) if self.rows else _LEFT
-        return left, _WIDTH - _RIGHT, _TOP, self.height - _BOTTOM
+        beside = _BESIDE if self.landmarks and not self.rows else 0.0
+        return left, _WIDTH - _RIGHT - beside, _TOP, self.height - _BOTTOM
 
     @cached_property
     def _x_range(self) -> tuple[float, float]:
@@ -180,11 +187,16 @@ class Plot:
     def marks(self) -> Iterator[tuple[float, float, str, str]]:
         """Landmarks: the place of the line, that of its label, the label and its value; labels do not overlap."""
         at = self.x if self.rows else self.y
-        last = -math.inf
-        for mark in sorted(self.landmarks, key=lambda mark: at(mark.value)):
-            place = at(mark.value)
-            last = max(place, last + _GAP)
-            yield place, last, mark.label, short(mark.value)
+        ordered = sorted(self.landmarks, key=lambda mark: at(mark.value))
+        labels: list[float] = []
+        for mark in ordered:
+            labels.append(max(at(mark.value), labels[-1] + _GAP if labels else -math.inf))
+        lowest = self.frame[3]
+        for number in reversed(range(len(labels))):  # those that were pushed out below go up again
+            labels[number] = min(labels[number], lowest)
+            lowest = labels[number] - _GAP
+        for mark, label in zip(ordered, labels, strict=True):
+            yield at(mark.value), label, mark.label, short(mark.value)
 
 
 def _ends(value: float, error: float) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near
+from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near, plain
 
 
 def _plot(points, **changes) -> Plot:
@@ -57,6 +57,16 @@ def test_labels_of_landmarks_do_not_overlap():
     plot = _plot([(0, 0), (1, 100)], landmarks=[Landmark(50 + n / 10, str(n)) for n in range(4)])
     places = [at for _, at, *_ in plot.marks()]
     assert all(later - earlier >= 11 for earlier, later in pairwise(places))
+
+
+def test_labels_of_landmarks_stay_beside_the_axes():
+    plot = _plot([(0, 0), (1, 100)], landmarks=[Landmark(n / 10, str(n)) for n in range(9)])
+    assert all(plot.frame[2] <= at <= plot.frame[3] for _, at, *_ in plot.marks())
+
+
+def test_settings_of_a_landmark_are_left_out_beside_it():
+    names = ["copies", "copies[share=0.2]", "other[n=3]"]
+    assert [name for name in names if plain(name, names)] == ["copies", "other[n=3]"]
 
 
 def test_far_landmarks_are_left_out():
