@@ -6,16 +6,17 @@ import contextlib
 import itertools
 import os
 import random
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from faults_runs import command, ended, fork, numbers, run
+from faults_runs import command, ended, numbers, run
 
-from ganbench.cli import main
 from ganbench.experiment import conditions, training
 from ganbench.records.store import Store
 
@@ -168,29 +169,29 @@ def test_a_run_is_interrupted_though_its_models_are_deaf(toy_protocol, crashes, 
 _ALL_WAYS = list(itertools.product(("open", "closed", "full", "ascii"), repeat=2))
 
 
-def _stream(way: str, number: int):
-    """Make a standard stream what it is to be, as Python finds it when it starts."""
-    if way == "closed":
-        os.close(number)
-        return None
-    target = os.open("/dev/full" if way == "full" else os.devnull, os.O_WRONLY)
-    os.dup2(target, number)
-    return open(number, "w", encoding="ascii" if way == "ascii" else "utf-8", buffering=1, closefd=False)
+_REDIRECTIONS = {"open": "{0}>/dev/null", "closed": "{0}>&-", "full": "{0}>/dev/full", "ascii": "{0}>/dev/null"}
 
 
-@pytest.mark.faults  # a fork of a process that has computed much may hang in its threads: by itself only
+def _run_with_streams(out: str, err: str, protocol: str, results: Path) -> int:
+    """The exit code of the program, started by a shell with such streams."""
+    options = ["--jobs", "0", "--protocol", protocol, "--results", str(results)]
+    streams = f"{_REDIRECTIONS[out].format(1)} {_REDIRECTIONS[err].format(2)}"
+    ascii_only = {"PYTHONIOENCODING": "ascii"} if "ascii" in (out, err) else {}
+    return subprocess.run(
+        ["sh", "-c", f"exec {shlex.join([sys.executable, '-m', 'ganbench', 'run-all', *options])} {streams}"],
+        env=os.environ | ascii_only,
+    ).returncode
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
-@pytest.mark.parametrize("ways", [[("open", "full"), ("closed", "closed")], pytest.param(_ALL_WAYS, id="all")])
+@pytest.mark.parametrize(
+    "ways", [[("open", "full"), ("closed", "closed")], pytest.param(_ALL_WAYS, marks=pytest.mark.faults, id="all")]
+)
 def test_streams_that_are_closed_full_or_ascii(toy_protocol, toys, tmp_path, tally, ways):
     tiny = toy_protocol(models=[f"{toys}:PixelwiseGaussian"], threads=1)
     for out, err in ways:
         results = tmp_path / f"{out}-{err}"
-
-        def call(out=out, err=err, results=results):
-            sys.stdout, sys.stderr = _stream(out, 1), _stream(err, 2)
-            return main(["run-all", "--protocol", tiny, "--results", str(results), "--jobs", "0"])
-
-        code = ended(fork(call))
+        code = _run_with_streams(out, err, tiny, results)
         tally("stdout and stderr: open, closed, full, ASCII").add(
             code == (1 if out == "full" else 0) and len(list(Store(results).records())) == 1
         )

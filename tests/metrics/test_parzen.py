@@ -9,23 +9,12 @@ import numpy as np
 import oracles
 import pytest
 import torch
+from clustered import images, tensors
 
 from ganbench.metrics import PAPER_GRID, refine_bandwidth, select_bandwidth
 from ganbench.metrics.parzen import Parzen, bandwidth_error, expand_grid
 
 TOLERANCE = 1e-3  # nats per point: the accuracy that is promised
-
-
-def images(n: int, d: int, seed: int) -> np.ndarray:
-    """Points in [0, 1] in ten clusters, with many exact zeros, as in images of digits."""
-    layout, rng = np.random.default_rng(0), np.random.default_rng(seed)
-    prototypes = layout.random((10, d)) * (layout.random((10, d)) < 0.3)
-    noisy = prototypes[rng.integers(10, size=n)] + 0.1 * rng.standard_normal((n, d))
-    return np.clip(noisy, 0, 1).astype(np.float32)
-
-
-def tensors(**arrays: np.ndarray) -> dict[str, torch.Tensor]:
-    return {role: torch.from_numpy(np.asarray(array, np.float32)) for role, array in arrays.items()}
 
 
 @pytest.fixture(scope="module")

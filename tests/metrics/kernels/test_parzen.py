@@ -8,6 +8,7 @@ import numpy as np
 import oracles
 import pytest
 import torch
+from clustered import images
 from live_bytes import LiveBytes
 
 from ganbench.datasets import load_dataset
@@ -22,14 +23,6 @@ from ganbench.metrics._kernels import distances as distances_module
 from ganbench.metrics._kernels import parzen as parzen_module
 
 TOLERANCE = 1e-3  # nats per point: the accuracy that is promised
-
-
-def images(n: int, d: int, seed: int) -> np.ndarray:
-    """Points in [0, 1] in ten clusters, with many exact zeros, as in images of digits."""
-    layout, rng = np.random.default_rng(0), np.random.default_rng(seed)
-    prototypes = layout.random((10, d)) * (layout.random((10, d)) < 0.3)
-    noisy = prototypes[rng.integers(10, size=n)] + 0.1 * rng.standard_normal((n, d))
-    return np.clip(noisy, 0, 1).astype(np.float32)
 
 
 @pytest.mark.parametrize(("d", "bandwidth", "expected"), [(784, 0.2, 541.3515), (2304, 0.2, 1590.9106)])
