@@ -1,7 +1,7 @@
 """The command line: one file a command, arguments in, a plain call out.
 
 Progress goes to stderr, results to stdout. Exit codes: 0 done, 1 some cells failed or an input could not be used,
-2 usage, 3 verification failed, 130 interrupted, 143 asked to end by SIGTERM.
+2 usage, 3 something disagrees or breaks its contract, 130 interrupted, 143 asked to end by SIGTERM, 129 by SIGHUP.
 """
 
 from __future__ import annotations

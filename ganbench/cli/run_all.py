@@ -1,7 +1,7 @@
 """Train, sample and score every model of a protocol, and print Table 1.
 
 Prints its plan first. What is stored in the results folder is read, what was interrupted goes on, what fails becomes a
-row with its reason. Tables go to DIR/tables, pictures of samples to DIR/sheets.
+row with its reason. Tables go to DIR/tables, pictures of samples to DIR/sheets, the report is DIR/report.html.
 """
 
 from __future__ import annotations
