@@ -118,7 +118,7 @@ class _Endings:
     def ignore(self) -> None:
         """From now on they change nothing: the program ends."""
         for number in (signal.SIGINT, *self._before):
-            self._before[number] = signal.signal(number, signal.SIG_IGN)
+            self._before.setdefault(number, signal.signal(number, signal.SIG_IGN))
 
     def restore(self) -> None:
         """As it was before."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -201,6 +202,17 @@ def test_an_interruption(command, monkeypatch):
     code, out, err = command("table")
     assert (code, out) == (130, "")
     assert "run the same command again to go on" in err
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_after_an_interruption_signals_do_what_they_did(command, monkeypatch, ending):
+    from ganbench.cli import table
+
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    monkeypatch.setattr(table, "run", lambda _: signal.raise_signal(ending))
+    for _ in range(2):  # the first must not leave its handlers to the second
+        assert command("table")[0] == 128 + ending
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
 def test_the_results_folder_of_the_environment(monkeypatch, capsys, tmp_path):
