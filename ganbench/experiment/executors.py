@@ -50,6 +50,7 @@ _LATE = (
 _SECONDS_BETWEEN_EPOCHS = 0.2  # of which another process tells
 _SECONDS_BETWEEN_LOOKS = 1.0  # at processes that tell nothing
 _SECONDS_TO_END = 1.0
+_STARTS, _SECONDS_BETWEEN_STARTS = 3, 0.2
 
 _ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT")
@@ -216,7 +217,7 @@ class _Worker:
         self.connection, there = context.Pipe()
         self._process = context.Process(target=_work, args=(there, torch.get_num_threads()))
         with _without_main(), _interrupted_later():
-            self._process.start()
+            _start_process(self._process)
         there.close()
         self.unit: Unit = ()
         self.state: Literal["running", "idle", "refused", "dead"] = "idle"
@@ -297,6 +298,18 @@ class _Worker:
         self._process.kill()
         self._process.join()
         self.connection.close()
+
+
+def _start_process(process: Any) -> None:
+    """Start it, also where the server that forks it is ended meanwhile: another then takes the server's place."""
+    for left in reversed(range(_STARTS)):
+        try:
+            return process.start()
+        except (EOFError, ConnectionError):
+            if not left:
+                raise
+            time.sleep(_SECONDS_BETWEEN_STARTS)
+    return None
 
 
 def _end(workers: Sequence[_Worker]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,7 @@ import pytest
 from filelock import FileLock
 from serial_runs import run_serially, without_times
 
+from ganbench.experiment import executors
 from ganbench.experiment.conditions import Conditions
 from ganbench.experiment.executors import Processes, Serial, units_of
 from ganbench.experiment.plan import make_plan
@@ -222,6 +224,25 @@ def test_a_holder_that_is_killed_lets_go(start, toy_protocol, counted, tmp_path)
     run.wait()
     with FileLock(lock, timeout=5):
         pass
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked by a server on Linux only")
+def test_a_server_of_processes_that_is_killed_is_replaced(monkeypatch):
+    """Killed when it has taken the order: what is read of it then is the end of its answer."""
+    read, killed = forkserver.read_signed, []
+
+    def read_of_the_dead(descriptor):
+        if not killed:
+            killed.append(forkserver._forkserver._forkserver_pid)
+            os.kill(killed[0], signal.SIGKILL)
+            raise EOFError("unexpected EOF")
+        return read(descriptor)
+
+    Processes.prepare()
+    monkeypatch.setattr(forkserver, "read_signed", read_of_the_dead)
+    worker = executors._Worker()
+    assert forkserver._forkserver._forkserver_pid != killed[0]
+    executors._end([worker])
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="counts processes in /proc")
