@@ -176,10 +176,12 @@ def _run_with_streams(out: str, err: str, protocol: str, results: Path) -> int:
     """The exit code of the program, started by a shell with such streams."""
     options = ["--jobs", "0", "--protocol", protocol, "--results", str(results)]
     streams = f"{_REDIRECTIONS[out].format(1)} {_REDIRECTIONS[err].format(2)}"
-    ascii_only = {"PYTHONIOENCODING": "ascii"} if "ascii" in (out, err) else {}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    if "ascii" in (out, err):
+        environment["PYTHONIOENCODING"] = "ascii"
     return subprocess.run(
         ["sh", "-c", f"exec {shlex.join([sys.executable, '-m', 'ganbench', 'run-all', *options])} {streams}"],
-        env=os.environ | ascii_only,
+        env=environment,
     ).returncode
 
 
