@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 from ganbench.errors import UsageError
+from ganbench.metrics._kernels.candidates import candidates
 from ganbench.metrics._kernels.distances import (
     DEFAULT_MEMORY,
     GROUP,
@@ -25,14 +26,21 @@ from ganbench.metrics._kernels.distances import (
     Reference,
     as_points,
 )
-from ganbench.runtime.matmul import full_precision
+from ganbench.runtime.matmul import full_precision, has_bfloat16_units
 
 __all__ = ["as_bandwidths", "check_dimensions", "deepest_exponent", "parzen_log_density"]
 
 _TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
 _BELOW_FLOAT32 = 1e-5  # nats; for less no float32 product need be tried
 _MAX_PAIRS = 128  # pairs of a point that are recomputed; one with more of them is computed in float64
+_MANY_DIMENSIONS = 256  # with fewer the products are not what takes the time
+_WORTH_A_PAIR = 160  # bfloat16 products in place of float32 that save as much time as an exact distance takes
+_BEARABLE = 0.5  # share of points in doubt after bfloat16 products with which it is still worth to go on
+_LOG2_E = math.log2(math.e)
 _SPARSE = 0.25  # with a smaller share of groups in reach, picking them out costs less than their exponentials
+
+_Pass = Callable[[torch.Tensor, Reference, torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
+"""From points, centres, bandwidths and tolerance to the log kernel sums and which points they may be wrong for."""
 
 
 @full_precision()
@@ -71,8 +79,7 @@ def parzen_log_density(
     bandwidths, single = as_bandwidths(bandwidth, x.device)
     d = x.shape[1]
     prepared = Reference.prepare(reference, max_memory)
-    bands = prepared.bands(x, 4 * d + 96 * (len(bandwidths) + _MAX_PAIRS))
-    result = torch.cat([_log_mean_kernel(band, prepared, bandwidths, tolerance) for band in bands], dim=1)
+    result = _log_mean_kernel(x, prepared, bandwidths, tolerance)
     result -= 0.5 * d * torch.log(2 * math.pi * bandwidths**2).unsqueeze(1)
     return result[0] if single else result
 
@@ -107,19 +114,58 @@ def as_bandwidths(
 def _log_mean_kernel(
     points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
 ) -> torch.Tensor:
-    """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) for one band of points: float64 `[k, n]`."""
+    """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)): float64 `[k, n]`."""
+    k, (n, d) = len(bandwidths), points.shape
+    result = torch.empty(k, n, dtype=torch.float64, device=points.device)
+    left = torch.arange(n, device=points.device)
+    for by in _passes(points, reference, tolerance):
+        doubtful = [left[:0]]
+        for rows in reference.bands(left, 24 * d + 48 * k if by is _by_float64 else 12 * d + 96 * (k + _MAX_PAIRS)):
+            of_rows = points if len(rows) == n else points[rows]  # all of them need no copy
+            result[:, rows], in_doubt = by(of_rows, reference, bandwidths, tolerance)
+            doubtful.append(rows[in_doubt])
+        left = torch.cat(doubtful)
+    return result - math.log(reference.m)
+
+
+def _passes(points: torch.Tensor, reference: Reference, tolerance: float) -> list[_Pass]:
+    """Ways to the log kernel sums, one after the other for the points that the last left in doubt."""
     if tolerance < _BELOW_FLOAT32:
-        result = torch.empty(len(bandwidths), len(points), dtype=torch.float64, device=points.device)
-        doubtful = torch.ones(len(points), dtype=torch.bool, device=points.device)
-    else:
-        result, doubtful = _by_float32(points, reference, bandwidths, tolerance)
-    for rows in reference.bands(doubtful.nonzero().squeeze(1), 16 * points.shape[1] + 48 * len(bandwidths)):
-        result[:, rows] = _by_float64(points[rows], reference, bandwidths, tolerance)
-    return result - math.log(reference.points.shape[0])
+        return [_by_float64]
+    few = reference.m < _WORTH_A_PAIR or points.shape[1] < _MANY_DIMENSIONS
+    if few or not has_bfloat16_units(points.device):
+        return [_by_float32, _by_float64]
+    return [_by_bfloat16, _by_float32, _by_float64]
 
 
-def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float) -> torch.Tensor:
-    """The log kernel sums by float64 products or, where even their error may exceed the tolerance, by differences."""
+def _by_bfloat16(
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The log kernel sums by the exact distances of those centres only whose kernels can matter, found by bfloat16.
+
+    With t0 the smallest t of a point, kernels with t > t0 + 2 s^2 log(m / tolerance) are each below tolerance / m of
+    the largest, and all m of them below tolerance of the sum, whose logarithm they change by less than the tolerance.
+    The rest, for the largest s, are the candidates. Where they are many, their exact distances cost more than a product
+    in float32: such points are left in doubt.
+    """
+    beyond = 2 * float(bandwidths.max()) ** 2 * math.log(reference.m / tolerance)
+    queries, most = reference.centred(points, torch.bfloat16), reference.m // _WORTH_A_PAIR
+    pairs, crowded = candidates(queries, reference, 1, min(most, _MAX_PAIRS), beyond=beyond, bearable=_BEARABLE)
+    exact = reference.exact_squared_distances(points, pairs)
+    smallest = torch.full_like(queries.squared_norms, math.inf).scatter_reduce_(0, pairs.rows, exact, "amin")
+    factors = (0.5 / bandwidths.square()).unsqueeze(1)
+    sums = torch.zeros(len(bandwidths), len(points), dtype=torch.float64, device=points.device)
+    sums.index_add_(1, pairs.rows, torch.exp((smallest[pairs.rows] - exact) * factors))
+    return torch.log(sums) - smallest * factors, crowded
+
+
+def _by_float64(
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The log kernel sums by float64 products or, where even their error may exceed the tolerance, by differences.
+
+    None are left in doubt.
+    """
     queries, tiles = reference.centred(points, torch.float64), reference.tiles
     if float(reference.error_bound(queries).max() / (2 * bandwidths.min().square())) > tolerance:
         queries, tiles = (
@@ -128,7 +174,7 @@ def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Te
         )
     no_pairs = torch.full_like(queries.squared_norms, -1.0)
     sums, smallest, _ = _kernel_sums(queries, tiles(queries), reference, bandwidths, no_pairs)
-    return _assemble(sums, smallest, queries, bandwidths)
+    return _assemble(sums, smallest, queries, bandwidths), torch.zeros_like(no_pairs, dtype=torch.bool)
 
 
 def _by_float32(
@@ -248,5 +294,5 @@ def _tile_sums(
 
 
 def _row_sums(depth: torch.Tensor, factor: float, deepest: float) -> torch.Tensor:
-    """sum_j exp(-f depth_ij), float64; arguments stop at -deepest, as exponentials that underflow are slow."""
-    return torch.mul(depth, -factor).clamp_(min=-deepest).exp_().sum(1).double()
+    """sum_j exp(-f depth_ij), float64, by powers of 2, which are faster; those that underflow would be slow."""
+    return torch.mul(depth, -factor * _LOG2_E).clamp_(min=-deepest * _LOG2_E).exp2_().sum(1).double()
