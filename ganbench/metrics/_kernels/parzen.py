@@ -118,24 +118,28 @@ def _log_mean_kernel(
     k, (n, d) = len(bandwidths), points.shape
     result = torch.empty(k, n, dtype=torch.float64, device=points.device)
     left = torch.arange(n, device=points.device)
-    for by in _passes(points, reference, tolerance):
+    for by, bytes_each in _passes(points, reference, bandwidths, tolerance):
         doubtful = [left[:0]]
-        for rows in reference.bands(left, 24 * d + 48 * k if by is _by_float64 else 12 * d + 96 * (k + _MAX_PAIRS)):
-            of_rows = points if len(rows) == n else points[rows]  # all of them need no copy
+        for rows in reference.bands(left, bytes_each):
+            # all points need no copy
+            of_rows = points[rows] if len(left) < n else points[int(rows[0]) : int(rows[0]) + len(rows)]
             result[:, rows], in_doubt = by(of_rows, reference, bandwidths, tolerance)
             doubtful.append(rows[in_doubt])
         left = torch.cat(doubtful)
     return result - math.log(reference.m)
 
 
-def _passes(points: torch.Tensor, reference: Reference, tolerance: float) -> list[_Pass]:
-    """Ways to the log kernel sums, one after the other for the points that the last left in doubt."""
-    if tolerance < _BELOW_FLOAT32:
-        return [_by_float64]
-    few = reference.m < _WORTH_A_PAIR or points.shape[1] < _MANY_DIMENSIONS
-    if few or not has_bfloat16_units(points.device):
-        return [_by_float32, _by_float64]
-    return [_by_bfloat16, _by_float32, _by_float64]
+def _passes(
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
+) -> Iterator[tuple[_Pass, int]]:
+    """Ways to the log kernel sums, one after the other for the points that the last left in doubt, and bytes a point."""
+    k, d = len(bandwidths), points.shape[1]
+    worth_it = reference.m >= _WORTH_A_PAIR and d >= _MANY_DIMENSIONS and has_bfloat16_units(points.device)
+    if tolerance >= _BELOW_FLOAT32:
+        if worth_it:
+            yield _by_bfloat16, 4 * d + 96 * k + 48 * _MAX_PAIRS
+        yield _by_float32, 12 * d + 96 * (k + _MAX_PAIRS)
+    yield _by_float64, 24 * d + 48 * k
 
 
 def _by_bfloat16(
