@@ -1,4 +1,4 @@
-"""Which reference points may be among the nearest of a query, or hardly farther than it, given what products may be off.
+"""Which reference points may be among the nearest of a query, or hardly farther, given what products may be off.
 
 Let t be exact and T what the product gave, with |T - t| <= e before T itself was rounded (`Reference.error_bound`), and
 T* the k-th smallest T of a query. The k-th smallest t is at most T* + e: k points have a t as low. So a point whose

@@ -162,7 +162,8 @@ class NearPairs:
     def __init__(self, crowded: torch.Tensor, most: int) -> None:
         self.crowded = crowded
         self._most, self._counts = most, torch.zeros_like(crowded, dtype=torch.int64)
-        self._parts: list[Pairs] = []
+        none = torch.empty(0, dtype=torch.int64, device=crowded.device)
+        self._parts = [Pairs(none, none, none.double())]
 
     def collect(self, t: torch.Tensor, minima: torch.Tensor, limit: torch.Tensor, rows: slice, column: int) -> None:
         """Find the pairs of a tile by way of the groups that have any.
@@ -174,12 +175,17 @@ class NearPairs:
             rows: The tile's rows.
             column: Number of its first column.
         """
-        near = minima <= limit.unsqueeze(1)
-        self.crowded[rows] |= self._counts[rows] + near.sum(1) > self._most  # each group has one
+        limit = limit.clamp(max=torch.finfo(t.dtype).max).unsqueeze(1)  # what fills the last group is infinite
+        near = minima <= limit
+        here = near.sum(1)  # at least: each group has one
+        if 4 * int(here.sum()) > near.numel():
+            here = (t <= limit).sum(1)
+        self.crowded[rows] |= self._counts[rows] + here > self._most
         which, groups = near.logical_and_(~self.crowded[rows].unsqueeze(1)).nonzero(as_tuple=True)
-        values = t.view(len(t), -1, GROUP)[which, groups]
-        group, inside = ((values <= limit[which].unsqueeze(1)) & (values < math.inf)).nonzero(as_tuple=True)
-        found = Pairs(which[group] + rows.start, groups[group] * GROUP + inside + column, values[group, inside].double())
+        values = t.view(-1, GROUP).index_select(0, which * near.shape[1] + groups)
+        group, inside = (values <= limit[which]).nonzero(as_tuple=True)
+        columns = groups[group] * GROUP + inside + column
+        found = Pairs(which[group] + rows.start, columns, values[group, inside].double())
         self._counts.index_add_(0, found.rows, torch.ones_like(found.rows))
         self.crowded[rows] |= self._counts[rows] > self._most
         self._parts.append(found.where(~self.crowded[found.rows]))

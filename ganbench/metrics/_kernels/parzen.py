@@ -37,7 +37,8 @@ _MANY_DIMENSIONS = 256  # with fewer the products are not what takes the time
 _WORTH_A_PAIR = 160  # bfloat16 products in place of float32 that save as much time as an exact distance takes
 _BEARABLE = 0.5  # share of points in doubt after bfloat16 products with which it is still worth to go on
 _LOG2_E = math.log2(math.e)
-_SPARSE = 0.25  # with a smaller share of groups in reach, picking them out costs less than their exponentials
+_LEFT_OUT = 2.0**-8  # of the tolerance, by small kernels that are not evaluated
+_FEWER = 0.4  # with a smaller share of groups in reach, picking them out costs less than their exponentials
 
 _Pass = Callable[[torch.Tensor, Reference, torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
 """From points, centres, bandwidths and tolerance to the log kernel sums and which points they may be wrong for."""
@@ -115,8 +116,8 @@ def _log_mean_kernel(
     points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
 ) -> torch.Tensor:
     """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)): float64 `[k, n]`."""
-    k, (n, d) = len(bandwidths), points.shape
-    result = torch.empty(k, n, dtype=torch.float64, device=points.device)
+    n = len(points)
+    result = torch.empty(len(bandwidths), n, dtype=torch.float64, device=points.device)
     left = torch.arange(n, device=points.device)
     for by, bytes_each in _passes(points, reference, bandwidths, tolerance):
         doubtful = [left[:0]]
@@ -132,7 +133,7 @@ def _log_mean_kernel(
 def _passes(
     points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
 ) -> Iterator[tuple[_Pass, int]]:
-    """Ways to the log kernel sums, one after the other for the points that the last left in doubt, and bytes a point."""
+    """Ways to the log kernel sums, each for the points that the last left in doubt, and the bytes a point takes."""
     k, d = len(bandwidths), points.shape[1]
     worth_it = reference.m >= _WORTH_A_PAIR and d >= _MANY_DIMENSIONS and has_bfloat16_units(points.device)
     if tolerance >= _BELOW_FLOAT32:
@@ -189,7 +190,7 @@ def _by_float32(
     With e the error bound of a squared distance, a kernel is off by at most u = e / (2 s^2) in the logarithm, and a sum
     of which the share r has not been recomputed by r u. Where u alone is within tolerance nothing is recomputed.
     """
-    queries = reference.centred(points, torch.float32)
+    queries, left_out = reference.centred(points, torch.float32), _LEFT_OUT * tolerance
     uncertainty = reference.error_bound(queries) / (2 * bandwidths.square().unsqueeze(1))
     # Kernels below exp(-3) tolerance / u of the largest are left: few of them together reach tolerance / u.
     depth = (torch.log(uncertainty / tolerance) + 3) * 2 * bandwidths.square().unsqueeze(1)
@@ -199,11 +200,12 @@ def _by_float32(
 
         sums, smallest, pairs = fused_kernel_sums(queries, reference, bandwidths, window, _MAX_PAIRS)
     else:
-        sums, smallest, pairs = _kernel_sums(queries, reference.tiles(queries), reference, bandwidths, window)
+        tiles = reference.tiles(queries)
+        sums, smallest, pairs = _kernel_sums(queries, tiles, reference, bandwidths, window, left_out)
     pairs = pairs.where(pairs.t <= (smallest + window)[pairs.rows])
     exact = reference.exact_squared_distances(points, pairs) - queries.squared_norms[pairs.rows]
     rest, corrected = _correct(sums, smallest, pairs, exact, bandwidths)
-    doubtful = ~((uncertainty * (rest / corrected) < tolerance) & (uncertainty < 1.0)).all(0)
+    doubtful = ~((uncertainty * (rest / corrected) < tolerance - left_out) & (uncertainty < 1.0)).all(0)
     return _assemble(corrected, smallest, queries, bandwidths), doubtful
 
 
@@ -232,6 +234,7 @@ def _kernel_sums(
     reference: Reference,
     bandwidths: torch.Tensor,
     window: torch.Tensor,
+    left_out: float = 2.0**-53,
 ) -> tuple[torch.Tensor, torch.Tensor, Pairs]:
     """Stream over the centres: kernel sums relative to the nearest centre, and the pairs near to it.
 
@@ -241,6 +244,7 @@ def _kernel_sums(
         reference: The centres.
         bandwidths: `[k]`.
         window: `[n]`, how far above its smallest t a pair is kept; below 0 for none.
+        left_out: How much of a sum may be left out.
 
     Returns:
         sums: float64 `[k, n]`, sum_j exp(-(t_j - min t) / (2 s^2)), at least 1 up to rounding.
@@ -248,55 +252,55 @@ def _kernel_sums(
         pairs: Pairs within the window of the smallest t so far, so some that turn out not to be; none of points with
             too many of them.
     """
-    factors, deepest = 0.5 / bandwidths.square(), deepest_exponent(reference.points.shape[0] + GROUP)
+    factors = 0.5 / bandwidths.square()
+    deepest = deepest_exponent(reference.m, left_out), deepest_exponent(reference.m + GROUP)
     sums = torch.zeros(len(bandwidths), len(queries), dtype=torch.float64, device=bandwidths.device)
     smallest = torch.full((len(queries),), math.inf, dtype=queries.values.dtype, device=bandwidths.device)
+    some_kept = bool((window >= 0).any())
     kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool, device=bandwidths.device), _MAX_PAIRS)
     for rows, first, t in tiles:
         minima = t.view(len(t), -1, GROUP).amin(2)
         lower = torch.minimum(smallest[rows], minima.amin(1))
-        kept.collect(t, minima, (lower + window[rows]).to(t.dtype), rows, first)
+        if some_kept:
+            kept.collect(t, minima, (lower + window[rows]).to(t.dtype), rows, first)
         sums[:, rows] *= torch.exp((lower - smallest[rows]).double() * factors.unsqueeze(1))
         smallest[rows] = lower
         sums[:, rows] += _tile_sums(t, minima, lower, factors, deepest)
     return sums, smallest.double(), kept.pairs()
 
 
-def deepest_exponent(m: int) -> float:
-    """L such that, of m kernels, those below exp(-L) times the largest add nothing to their sum in float64.
+def deepest_exponent(m: int, left_out: float = 2.0**-53) -> float:
+    """L such that, of m kernels, those below exp(-L) times the largest make up no more than `left_out` of their sum.
 
-    Each of those adds less than exp(-L), all of them less than m exp(-L) = 2^-53 for L = log m + 53 log 2, and the
-    largest alone is 1: the logarithm of the sum changes by less than 2^-53, half of the spacing of float64 above 1. The
-    same holds for kernels that are raised to exp(-L), among them those that fill a tile's last group.
+    Each of those adds less than exp(-L), all of them less than m exp(-L) = left_out for L = log m - log left_out, and
+    the largest alone is 1: the logarithm of the sum changes by less than left_out, which is by default half of the
+    spacing of float64 above 1. The same holds for kernels that are raised to exp(-L).
     """
-    return math.log(m) + 53 * math.log(2)
+    return math.log(m) - math.log(left_out)
 
 
 def _tile_sums(
-    t: torch.Tensor, minima: torch.Tensor, lower: torch.Tensor, factors: torch.Tensor, deepest: float
+    t: torch.Tensor, minima: torch.Tensor, lower: torch.Tensor, factors: torch.Tensor, deepest: tuple[float, float]
 ) -> torch.Tensor:
     """sum_j exp(-f (t_j - lower)) for every factor f: float64 `[k, n]`.
 
-    Pairs with f (t_j - lower) beyond `deepest` may be left out. Where few groups hold any other, only those are
-    evaluated; `t` is changed.
+    Pairs with f (t_j - lower) beyond the first of `deepest` may be left out, and no exponent is beyond the second. The
+    widest kernel comes first; for the next ones only those groups are left that hold any pair within its reach, where
+    that makes them many fewer. `t` is changed.
     """
-    depth = minima.sub_(lower.unsqueeze(1))
-    reach = (deepest / factors).tolist()
-    sparse = [int((depth <= r).sum()) < _SPARSE * depth.numel() for r in reach]
-    sums = torch.zeros(len(reach), len(t), dtype=torch.float64, device=t.device)
-    if any(sparse):
-        widest = max(r for r, few in zip(reach, sparse, strict=True) if few)
-        rows, groups = (depth <= widest).nonzero(as_tuple=True)
-        picked = t.view(len(t), -1, GROUP)[rows, groups].sub_(lower[rows].unsqueeze(1))
-        for k in (k for k, few in enumerate(sparse) if few):
-            sums[k].index_add_(0, rows, _row_sums(picked, float(factors[k]), deepest))
-    if not all(sparse):
-        t.sub_(lower.unsqueeze(1))
-        for k in (k for k, few in enumerate(sparse) if not few):
-            sums[k] = _row_sums(t, float(factors[k]), deepest)
+    depth, values = minima.sub_(lower.unsqueeze(1)).flatten(), t.sub_(lower.unsqueeze(1)).view(-1, GROUP)
+    sums = torch.zeros(len(factors), len(t), dtype=torch.float64, device=t.device)
+    rows = None  # of the groups that are left; at first all are
+    for factor, k in sorted((factor, k) for k, factor in enumerate(factors.tolist())):
+        near = depth <= deepest[0] / factor
+        if int(near.sum()) < _FEWER * len(depth):
+            left = near.nonzero().squeeze(1)
+            rows = left // minima.shape[1] if rows is None else rows[left]
+            depth, values = depth[left], values.index_select(0, left)
+        # by powers of 2, which are faster; those that underflow would be slow
+        kernels = torch.mul(values, -factor * _LOG2_E).clamp_(min=-deepest[1] * _LOG2_E).exp2_()
+        if rows is None:
+            sums[k] = kernels.view(len(t), -1).sum(1)
+        else:
+            sums[k].index_add_(0, rows, kernels.sum(1).double())
     return sums
-
-
-def _row_sums(depth: torch.Tensor, factor: float, deepest: float) -> torch.Tensor:
-    """sum_j exp(-f depth_ij), float64, by powers of 2, which are faster; those that underflow would be slow."""
-    return torch.mul(depth, -factor * _LOG2_E).clamp_(min=-deepest * _LOG2_E).exp2_().sum(1).double()
