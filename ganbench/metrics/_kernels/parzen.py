@@ -259,13 +259,12 @@ def _kernel_sums(
     some_kept = bool((window >= 0).any())
     kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool, device=bandwidths.device), _MAX_PAIRS)
     for rows, first, t in tiles:
-        minima = t.view(len(t), -1, GROUP).amin(2)
-        lower = torch.minimum(smallest[rows], minima.amin(1))
+        lower = torch.minimum(smallest[rows], t.amin(1))
         if some_kept:
-            kept.collect(t, minima, (lower + window[rows]).to(t.dtype), rows, first)
+            kept.collect(t, _minima(t), (lower + window[rows]).to(t.dtype), rows, first)
         sums[:, rows] *= torch.exp((lower - smallest[rows]).double() * factors.unsqueeze(1))
         smallest[rows] = lower
-        sums[:, rows] += _tile_sums(t, minima, lower, factors, deepest)
+        sums[:, rows] += _tile_sums(t, lower, factors, deepest)
     return sums, smallest.double(), kept.pairs()
 
 
@@ -279,8 +278,13 @@ def deepest_exponent(m: int, left_out: float = 2.0**-53) -> float:
     return math.log(m) - math.log(left_out)
 
 
+def _minima(t: torch.Tensor) -> torch.Tensor:
+    """Of groups of columns: `[n, columns / GROUP]`."""
+    return t.view(len(t), -1, GROUP).amin(2)
+
+
 def _tile_sums(
-    t: torch.Tensor, minima: torch.Tensor, lower: torch.Tensor, factors: torch.Tensor, deepest: tuple[float, float]
+    t: torch.Tensor, lower: torch.Tensor, factors: torch.Tensor, deepest: tuple[float, float]
 ) -> torch.Tensor:
     """sum_j exp(-f (t_j - lower)) for every factor f: float64 `[k, n]`.
 
@@ -288,17 +292,20 @@ def _tile_sums(
     widest kernel comes first; for the next ones only those groups are left that hold any pair within its reach, where
     that makes them many fewer. `t` is changed.
     """
-    depth, values = minima.sub_(lower.unsqueeze(1)).flatten(), t.sub_(lower.unsqueeze(1)).view(-1, GROUP)
+    values = t.sub_(lower.unsqueeze(1)).view(-1, GROUP)
     sums = torch.zeros(len(factors), len(t), dtype=torch.float64, device=t.device)
-    rows = None  # of the groups that are left; at first all are
-    for factor, k in sorted((factor, k) for k, factor in enumerate(factors.tolist())):
-        near = depth <= deepest[0] / factor
-        if int(near.sum()) < _FEWER * len(depth):
+    reach, rows, depth = deepest[0] / factors, None, None  # rows of the groups that are left, and their minima
+    if float((t[:, :GROUP] <= reach.min()).double().mean()) < 1 / GROUP:  # some groups will have none
+        depth = _minima(t).flatten()
+    for k in factors.argsort().tolist():
+        near = None if depth is None else depth <= reach[k]
+        if near is not None and int(near.sum()) < _FEWER * len(near):
             left = near.nonzero().squeeze(1)
-            rows = left // minima.shape[1] if rows is None else rows[left]
+            rows = left // (t.shape[1] // GROUP) if rows is None else rows[left]
             depth, values = depth[left], values.index_select(0, left)
         # by powers of 2, which are faster; those that underflow would be slow
-        kernels = torch.mul(values, -factor * _LOG2_E).clamp_(min=-deepest[1] * _LOG2_E).exp2_()
+        rate = float(factors[k]) * _LOG2_E
+        kernels = torch.mul(values, -rate).clamp_(min=-deepest[1] * _LOG2_E).exp2_()
         if rows is None:
             sums[k] = kernels.view(len(t), -1).sum(1)
         else:
