@@ -22,7 +22,7 @@ import numpy as np
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Curve, Finding, MetricResult, Value
 from ganbench.metrics.moments import BlockMoments
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.standard_error import jackknife_error
 from ganbench.metrics.subsets import chosen, require
 
@@ -40,7 +40,8 @@ class Frechet:
     """The distance at the number of examples that there are, and extrapolated to infinitely many.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         blocks: Into how many blocks both sets are dealt for the extrapolation and the errors; a multiple of 4. Fewer,
             where there are not two examples of both sets for each.
 
@@ -55,6 +56,7 @@ class Frechet:
 
     def __init__(self, *, space: str = "components", blocks: int = 16) -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         check_integer("blocks", blocks, least=8, most=1000)  # a quarter without one of its blocks is not empty
         if blocks % 4:
             raise ValueError(f"blocks is {blocks}; accepted: a multiple of 4.")
@@ -87,7 +89,8 @@ class Frechet:
             "frechet_distance_all": Value(frechet_distance(*everything[0], *everything[1])),
         }
         curve = Curve("n_samples", "frechet_distance", tuple(numbers), tuple(distances))
-        return MetricResult(values, {"samples": curve}, _findings(n, everything[1][1]))
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, {"samples": curve}, (*_findings(n, everything[1][1]), *of_space))
 
 
 def frechet_distance(
