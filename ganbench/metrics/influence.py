@@ -29,8 +29,8 @@ def influence_error(sets: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tenso
     """The standard error of a distance between sets.
 
     Args:
-        sets: For each of both sets, the influences `[m]` of its m >= 2 examples, as found in all of the data and in each
-            of two halves of both sets.
+        sets: For each of both sets, the influences `[m]` of its m >= 2 examples, as found in all of the data and in
+            each of two halves of both sets.
         quadratic: The variance of the estimate's quadratic part, in units of Q.
     """
     noisy = linear = 0.0
