@@ -160,12 +160,17 @@ def _bytes(number: float) -> str:
 
 
 def _estimate(plan: Plan, pending: list[Cell]) -> str:
-    """From the protocol's reference times; trainings that folds share count once."""
+    """From reference times of the protocol, for given samples of metrics; trainings that folds share count once."""
+    from ganbench.experiment.scoring_time import needs_no_training, seconds_of_scoring
+
     table = plan.request.protocol.seconds_per_cell
     trainings = {cell.train_key: cell for cell in pending}.values()
-    known = [table.get(c.data.name, {}).get(c.variant.label) for c in trainings]
-    seconds = sum(s for s in known if s is not None)
-    unknown = len(trainings) - sum(s is not None for s in known)
+    trained = [c for c in trainings if not needs_no_training(c)]
+    known = [table.get(c.data.name, {}).get(c.variant.label) for c in trained]
+    seconds = sum(s for s in known if s is not None) + sum(
+        seconds_of_scoring(c) for c in pending if needs_no_training(c)
+    )
+    unknown = len(trained) - sum(s is not None for s in known)
     text = _in_words(seconds)
     if unknown:
         return f"{text} and {unknown} trainings of unknown length" if seconds else "not known"
