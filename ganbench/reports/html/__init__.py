@@ -171,6 +171,7 @@ def _cards(
         done = [record for record in records if record.status == "done"]
         shown, reason = pictures(source, done[0]) if done else ([], "no cell of it is done")
         others = {name: of_model for name, of_model in references.items() if name != model}
+        rulers = list(cards.rulers(done, [row for row in every if row.model == model], others))
         yield {
             "model": model,
             "title": titles.model(model),
@@ -181,7 +182,8 @@ def _cards(
             "no_pictures": reason,
             "findings": cards.findings(done),
             "learning": cards.learning(done),
-            "rulers": list(cards.rulers(done, [row for row in every if row.model == model], others)),
+            "rulers": rulers,
+            "beside_null": cards.beside_null(rulers),
             "hyperparameters": records[0].model.hyperparameters,
             "command": origin.command(records, source.protocol),
             "provenance": origin.provenance(records),
