@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from ganbench.reports.captions import describe, provenance
 from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet, suspicion_sheet
 from ganbench.reports.suspicion import suspects
 
-__all__ = ["SHEETS", "draw_sheets", "is_of", "sheet_text"]
+__all__ = ["DESCRIPTION", "SHEETS", "draw_sheets", "is_of", "sheet_text"]
 
 SHEETS = ("samples.png", "neighbors.png", "suspicion.png")
 """Names of files: samples as in Figure 2, pairs of samples and nearest training examples, the most suspicious pairs."""
+
+DESCRIPTION = "Description"
+"""The text chunk of a PNG that says what it shows, without the record."""
 
 _COLUMNS, _ROWS, _PAIRS = 10, 10, 24
 _SAMPLES = (
@@ -44,27 +48,30 @@ def draw_sheets(samples: np.ndarray, split: Split, record: Record) -> dict[str, 
     """
     if not is_image(samples.shape[1:]):
         return {}
-    title, metadata = describe(record), provenance(record)
     columns = min(_COLUMNS, len(samples))
     first = samples[: len(samples) // columns * columns][: _ROWS * columns]
     rows = first.reshape(-1, columns, *samples.shape[1:])
-    text = f"{title}. {_SAMPLES.format(n=len(first))}"
-    found = {SHEETS[0]: sample_sheet(rows, _nearest(rows[:, -1], split), title=text, metadata=metadata)}
+    text = _said(record, _SAMPLES.format(n=len(first)))
+    found = {SHEETS[0]: sample_sheet(rows, _nearest(rows[:, -1], split), **text)}
     pairs = samples[:_PAIRS]
-    text = f"{title}. {_NEIGHBORS.format(n=len(pairs))}"
-    found[SHEETS[1]] = neighbor_sheet(pairs, _nearest(pairs, split), title=text, metadata=metadata)
+    text = _said(record, _NEIGHBORS.format(n=len(pairs)))
+    found[SHEETS[1]] = neighbor_sheet(pairs, _nearest(pairs, split), **text)
     if len(split.test) > 1:
-        found[SHEETS[2]] = _suspicion(samples, split, title, metadata)
+        found[SHEETS[2]] = _suspicion(samples, split, record)
     return found
 
 
-def _suspicion(samples: np.ndarray, split: Split, title: str, metadata: dict[str, str]) -> bytes:
+def _suspicion(samples: np.ndarray, split: Split, record: Record) -> bytes:
     found = suspects(samples, split.train, split.test, _PAIRS)
     text = _SUSPICION.format(
         total=len(samples), n=len(found.rows), least=found.ratios[0], most=found.ratios[-1], null=found.usual
     )
-    nearest = split.train[found.nearest]
-    return suspicion_sheet(samples[found.rows], nearest, title=f"{title}. {text}", metadata=metadata)
+    return suspicion_sheet(samples[found.rows], split.train[found.nearest], **_said(record, text))
+
+
+def _said(record: Record, text: str) -> dict[str, Any]:
+    """Title and metadata of a sheet that shows this."""
+    return {"title": f"{describe(record)}. {text}", "metadata": {DESCRIPTION: text, **provenance(record)}}
 
 
 def _nearest(samples: np.ndarray, split: Split) -> np.ndarray:

@@ -109,9 +109,10 @@ def test_a_page_of_twenty_models_scrolls_and_sorts_at_once(browser, pages):
     assert took < 1000
 
 
-def test_on_paper_everything_is_open_and_dark_on_white(browser, pages, tmp_path):
+def test_on_paper_everything_is_open_and_dark_on_white(browser, pages):
     browser.open(pages["committed"], scheme="dark")
-    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": dark})
     try:
         browser.run("dispatchEvent(new Event('beforeprint'))")
         assert browser.run("return [...document.querySelectorAll('details')].every(d => d.open)")

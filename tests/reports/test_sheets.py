@@ -135,7 +135,7 @@ def test_the_first_sheet_is_in_the_layout_of_figure_2(split):
     expected = figure2_pixels(samples[:30].reshape(3, 10, 6, 6), split.train[distances.argmin(1)])
     np.testing.assert_array_equal(whole, expected)
     assert "The first 30 samples, not picked; in the last column, framed in yellow" in text["Title"]
-    assert "The first 24 samples" in sheet_text(sheets["neighbors.png"])["Title"]
+    assert "The first 24 samples" in sheet_text(sheets["neighbors.png"])["Description"]
     one = draw_sheets(samples[:1], split, make_record())["samples.png"]
     assert _pixels(one)[int(sheet_text(one)[TITLE_HEIGHT]) :].shape == (66 + 4, 66 + 4 + 2 * 35, 3)
 

@@ -14,6 +14,7 @@ from ganbench.protocols import Protocol
 from ganbench.records.record import Record
 from ganbench.records.row import Row, to_rows
 from ganbench.records.store import Store
+from ganbench.reports.captions import describe
 from ganbench.reports.figures.source import Source
 from ganbench.reports.formats import Titles, with_error
 from ganbench.reports.html import cards, comparison, origin
@@ -179,6 +180,7 @@ def _cards(
             "records": records,
             "failed": [record for record in records if record.status == "failed"],
             "pictures": shown,
+            "pictured": describe(done[0]) if shown else "",
             "no_pictures": reason,
             "findings": cards.findings(done),
             "learning": cards.learning(done),

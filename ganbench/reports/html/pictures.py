@@ -11,7 +11,7 @@ import numpy as np
 from ganbench.errors import UserError
 from ganbench.records.record import Record
 from ganbench.reports.figures.source import Source
-from ganbench.reports.record_sheets import SHEETS, draw_sheets, sheet_text
+from ganbench.reports.record_sheets import DESCRIPTION, SHEETS, draw_sheets, sheet_text
 from ganbench.reports.sheets import TITLE_HEIGHT
 
 __all__ = ["pictures"]
@@ -58,7 +58,7 @@ def _picture(name: str, content: bytes) -> dict[str, Any]:
     image.quantize(_GREYS if grey else _COLOURS, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
     return {
         "uri": f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}",
-        "caption": text.get("Title", _ALT[name]),
+        "caption": text.get(DESCRIPTION) or text.get("Title", _ALT[name]),
         "alt": f"{_ALT[name]}; see the caption",
         "width": image.width,
         "height": image.height,

@@ -39,11 +39,14 @@ def _figures(folder) -> list[tuple[np.ndarray, str, str]]:
 
 def test_a_card_shows_samples_pairs_and_suspects_with_captions_as_text(folder):
     figures = _figures(folder)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    width = re.search(r"Pictures of .* nats at bandwidth ([.\d]+) \(standard error across examples\)\.</p>", page)[1]
     assert len(figures) == len(SHEETS) == len({alt for _, alt, _ in figures})
     for name, (pixels, _, caption) in zip(SHEETS, figures, strict=True):
         (sheet,) = folder.glob(f"sheets/**/{name}")
         text = sheet_text(sheet.read_bytes())
-        assert caption == text["Title"]
+        assert caption == text["Description"]
+        assert text["Title"].endswith(f" nats at bandwidth {width} (standard error across examples). {caption}")
         with Image.open(sheet) as image:
             below = np.asarray(image)[int(text[TITLE_HEIGHT]) :].astype(int)
         assert pixels.shape == below.shape  # the title is text, and in the picture no more
