@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ganbench.cli.failures import missing_data
 from ganbench.errors import printable
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class ProgressLines:
 
     def planned(self, plan: Plan, pending: list[Cell]) -> None:
         """Write the plan."""
-        self._say(describe_plan(plan, pending))
+        if plan.cells:
+            self._say(describe_plan(plan, pending))
 
     def cell_started(self, cell: Cell) -> None:
         """Do nothing: its end is told."""
@@ -72,7 +74,8 @@ class ProgressBars:
 
     def planned(self, plan: Plan, pending: list[Cell]) -> None:
         """Write the plan and begin the bar of cells."""
-        print(printable(describe_plan(plan, pending)), file=sys.stderr, flush=True)
+        if plan.cells:
+            print(printable(describe_plan(plan, pending)), file=sys.stderr, flush=True)
         if pending:
             self._cells = self._bar(total=len(pending), unit="cell", position=0)
 
@@ -137,7 +140,9 @@ def describe_plan(plan: Plan, pending: list[Cell]) -> str:
     if pending:
         lines.append(_memory(plan, pending))
         lines.append(f"Estimated time on two CPU cores: {_estimate(plan, pending)}.")
-    lines += [f"Cannot be run: {dataset.reason}" for dataset in plan.unavailable]
+    if plan.unavailable:
+        names = ", ".join(dataset.name for dataset in plan.unavailable)
+        lines += [f"Not run for want of data: {names}.", missing_data(plan)]
     return "\n".join(lines)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ganbench.choices import EXECUTORS
 from ganbench.cli import options
-from ganbench.cli.failures import tell_failures
+from ganbench.cli.failures import tell_failures, tell_missing_data
 from ganbench.cli.terminal import terminal_width
 
 __all__ = ["add_arguments", "run"]
@@ -91,8 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"Results: {arguments.results} (tables/, sheets/ with samples, records/).", file=sys.stderr)
         _report(arguments, is_new=bool(outcome.new))
     tell_failures(outcome, debug=arguments.debug)
-    for dataset in outcome.unavailable:
-        print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)
+    tell_missing_data(outcome, planned=not arguments.quiet)
     return 0 if outcome.succeeded else 1
 
 

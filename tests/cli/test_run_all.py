@@ -98,8 +98,24 @@ def test_missing_data_are_told_and_the_others_go_on(command, toy_protocol, toys,
     code, out, err = command("run-all", "--protocol", toy_protocol(), *arguments)
     assert code == 1
     assert [(row["dataset"].partition("@")[0], row["status"]) for row in json.loads(out)] == [("squares", "done")]
-    assert "tfd was not run: The data of 'tfd' are missing" in err
+    assert "Not run for want of data: tfd." in err
+    assert "ganbench: toy: not run for want of data: tfd." in err
+    assert err.count("The data of 'tfd' are missing") == err.count("The folder of the data") == 1
     assert len(list((tmp_path / "results").glob("records/**/*.json"))) == 1
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_missing_data_are_told_once(command, tmp_path, quiet):
+    code, out, err = command("run-all", "--protocol", "goodfellow2014", "--data", str(tmp_path / "none"), *quiet)
+    assert (code, out) == (1, "")
+    first, *lines = err.splitlines()
+    assert first == "ganbench: goodfellow2014: not run for want of data: mnist, tfd, cifar10."
+    assert [line.partition(" are missing: looked for ")[0] for line in lines[:-1]] == [
+        f"  The data of '{name}'" for name in ("mnist", "tfd", "cifar10")
+    ]
+    assert lines[-1].startswith(f"  The folder of the data, {tmp_path / 'none'} (no such folder), was given")
+    assert err.count("The folder of the data") == 1
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(
