@@ -21,6 +21,7 @@ from ganbench.errors import ModelError, UsageError
 from ganbench.experiment.calling import calling
 from ganbench.experiment.cluster.choice import Choice
 from ganbench.experiment.conditions import Conditions
+from ganbench.experiment.estimates import estimate
 from ganbench.experiment.executors import Executor, Processes, Serial, units_of
 from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
@@ -247,6 +248,8 @@ def _run_in(
     plan = make_plan(request)
     stored = {} if conditions.fresh else plan.stored(store)
     pending = [cell for cell in plan.cells if cell.place not in stored]
+    if pending:
+        plan = _estimated(plan, pending, store, conditions, choice)
     progress.planned(plan, pending)
     try:
         if pending:
@@ -255,6 +258,13 @@ def _run_in(
         progress.finished()
     records = tuple(stored[cell.place] for cell in plan.cells)
     return Run(plan, records, frozenset(cell.place for cell in pending), store if kept else None)
+
+
+def _estimated(plan: Plan, pending: list[Cell], store: Store, conditions: Conditions, choice: Choice) -> Plan:
+    """The plan with an estimate of how long it takes."""
+    units = units_of(pending)
+    jobs = (choice.jobs or 1) if choice.is_cluster else _jobs(plan.request, conditions.device, choice.jobs, units)
+    return replace(plan, estimate=estimate(units, store, conditions.device, jobs))
 
 
 def _compute(

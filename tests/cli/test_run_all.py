@@ -16,7 +16,7 @@ def test_run_all_prints_its_plan_on_stderr_and_the_table_on_stdout(command, toy_
     assert code == 0
     assert err.splitlines()[0] == "Toys: 2 cells, 0 stored, 2 to run."
     assert "  squares: models.py:uniform x 1" in err
-    assert "Estimated time on two CPU cores" in err
+    assert "Estimated time: not known before the first epoch." in err
     assert "models.py:uniform" in out
     assert "Toys:" not in out
     results = tmp_path / "results"
