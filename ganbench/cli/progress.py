@@ -223,7 +223,7 @@ class ProgressBars:
             what = step.partition(",")[0]
             if bar is None or bar.unit != what:
                 self._close(cell.place)
-                bar = self._bar(unit=what, bar_format="{desc} [{elapsed}]", leave=False)
+                bar = self._bar(unit=what, bar_format="{desc} [{elapsed}]", desc=cell_name(cell), leave=False)
                 self._bars[cell.place] = bar
             bar.set_description_str(printable(f"{cell_name(cell)}: {step}"))
 

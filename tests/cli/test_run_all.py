@@ -268,3 +268,32 @@ def test_pictures_follow_the_model(command, toy_protocol, toys, tmp_path):
         (path,) = (tmp_path / "results").glob("sheets/**/samples.png")
         pictures.append(path.read_bytes())
     assert pictures[0] != pictures[1]
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(command, imports, toy_protocol, toys, tmp_path):
+    path = toy_protocol(models=[f"{toys}:PixelwiseGaussian", f"{toys}:uniform"])
+    code, out, err = command("run-all", "--protocol", path, "--dry-run")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "Toys: 2 cells, 0 stored, 2 to run."
+    assert "Estimated time: not known before the first epoch." in out
+    assert not (tmp_path / "results").exists()
+    command("run-all", "--protocol", path, "--models", f"{toys}:uniform", "--quiet")
+    before = _file_states(tmp_path / "results")
+    done = imports("run-all", "--protocol", path, "--dry-run", "--json", "--results", str(tmp_path / "results"))
+    cells = json.loads(done.stdout)["cells"]
+    assert [(cell["model"].partition("@")[0], cell["fold"], cell["stored"]) for cell in cells] == [
+        ("models.py:PixelwiseGaussian", "standard", False),
+        ("models.py:uniform", "standard", True),
+    ]
+    assert "torch" not in done.stderr.splitlines()[-1]
+    assert _file_states(tmp_path / "results") == before
+
+
+def test_a_dry_run_names_data_that_are_missing(command, tmp_path):
+    arguments = ["--protocol", "goodfellow2014", "--data", str(tmp_path / "none"), "--dry-run"]
+    code, out, err = command("run-all", *arguments)
+    assert (code, err) == (0, "")
+    assert "Not run for want of data: mnist, tfd, cifar10." in out
+    assert out.count("The folder of the data") == 1
+    missing = json.loads(command("run-all", *arguments, "--json")[1])["missing"]
+    assert [entry["dataset"] for entry in missing] == ["mnist", "tfd", "cifar10"]
