@@ -16,7 +16,7 @@ in two halves of the data, whose noise is independent, L is free of it:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["influence_error"]
 
 
-def influence_error(sets: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], quadratic: float = 1.0) -> float:
+def influence_error(sets: Iterable[Sequence[torch.Tensor]], quadratic: float = 1.0) -> float:
     """The standard error of a distance between sets.
 
     Args:

@@ -112,7 +112,7 @@ def _escaped(text: str) -> str:
 def _character(character: str) -> str:
     if character in _SPECIAL:
         return _SPECIAL[character]
-    base, *accents = unicodedata.normalize("NFD", character)
+    base, *accents = list(unicodedata.normalize("NFD", character))
     if character in _KNOWN or (base.isascii() and len(accents) < 2 and all(a in _ACCENTS for a in accents)):
         return character
     return f"[U+{ord(character):04X}]"
