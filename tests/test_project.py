@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -147,3 +148,18 @@ def test_chores_share_two_environments_but_for_other_versions_and_the_linter():
         name for name in set(bases) - alone if {"extras", "deps", "env_dir"} & set(chores._sections[f"testenv:{name}"])
     ]
     assert set(shared["as-chores"]["extras"].split()) <= set(PROJECT["optional-dependencies"])
+
+
+def test_a_shared_environment_is_the_same_under_another_name(tmp_path):
+    pytest.importorskip("tox", reason="tox is not installed in this environment")
+    specification = importlib.util.spec_from_file_location("toxfile", ROOT / "toxfile.py")
+    toxfile = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(toxfile)
+
+    def is_same(**said):
+        with toxfile._Info(tmp_path).compare(said, "ToxEnv") as (same, before):
+            return same or before is None
+
+    assert is_same(name="docs", type="shared")
+    assert is_same(name="types", type="shared")
+    assert not is_same(name="types", type="another")
