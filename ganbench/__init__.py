@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ganbench.errors import ModelError, UserError
     from ganbench.experiment.plan import Cell, Plan
     from ganbench.experiment.progress import Progress
+    from ganbench.experiment.removal import Removal, plan_removal
     from ganbench.experiment.run import Run, evaluate, run
     from ganbench.metrics.metric import Metric
     from ganbench.model import (
@@ -71,6 +72,7 @@ _HOME = {
     "Protocol": "protocols",
     "Record": "records.record",
     "Reference": "model",
+    "Removal": "experiment.removal",
     "Run": "experiment.run",
     "Split": "datasets",
     "UserError": "errors",
@@ -86,6 +88,7 @@ _HOME = {
     "load_dataset": "datasets",
     "load_protocol": "protocols",
     "merge_results": "records.merge",
+    "plan_removal": "experiment.removal",
     "render_cases": "conformance.selftest",
     "render_comparison": "reports.comparison_tables",
     "render_table": "reports.table1",
@@ -122,6 +125,7 @@ __all__ = [
     "Protocol",
     "Record",
     "Reference",
+    "Removal",
     "Run",
     "Split",
     "UserError",
@@ -138,6 +142,7 @@ __all__ = [
     "load_dataset",
     "load_protocol",
     "merge_results",
+    "plan_removal",
     "render_cases",
     "render_comparison",
     "render_table",

@@ -33,6 +33,7 @@ _COMMANDS = {
     "compare": "compare",
     "report": "report",
     "merge": "merge",
+    "remove": "remove",
     "verify": "verify",
     "list": "list",
     "check": "check",
