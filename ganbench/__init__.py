@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Reference,
     )
     from ganbench.protocols import Protocol, load_protocol
+    from ganbench.records.environment import environment
     from ganbench.records.merge import merge_results
     from ganbench.records.record import Record
     from ganbench.reports.comparing import compare
@@ -84,6 +85,7 @@ _HOME = {
     "compare": "reports.comparing",
     "derive_seed": "runtime.seeding",
     "describe_component": "components",
+    "environment": "records.environment",
     "evaluate": "experiment.run",
     "load_dataset": "datasets",
     "load_protocol": "protocols",
@@ -138,6 +140,7 @@ __all__ = [
     "compare",
     "derive_seed",
     "describe_component",
+    "environment",
     "evaluate",
     "load_dataset",
     "load_protocol",

@@ -37,7 +37,7 @@ def test_help_is_fast(process):
 
 @pytest.mark.parametrize("path", sorted(Path(cli.__file__).parent.glob("*.py")), ids=lambda path: path.name)
 def test_the_command_line_calls_the_front_door_only(path):
-    """Public names, errors, and for types of arguments nothing else; heavy libraries only where progress bars are."""
+    """Public names, errors, and for types of arguments nothing else; libraries for bars and scripts of shells only."""
     allowed = {f"ganbench.{name}" for name in ganbench.__all__} | {"ganbench", "ganbench.errors", "ganbench.cli"}
     allowed |= {"ganbench.choices", "ganbench.runtime.device"}  # where the choices of options are defined
     allowed |= {"ganbench.runtime.memory", "ganbench.runtime.streams"}  # made sure of before anything else
@@ -51,7 +51,7 @@ def test_the_command_line_calls_the_front_door_only(path):
             names = [str(node.module)]
         for name in names:
             own = name.startswith("ganbench.cli.") or name == "ganbench.cli"
-            light = name.partition(".")[0] in {*sys.stdlib_module_names, "tqdm", "msgspec"}
+            light = name.partition(".")[0] in {*sys.stdlib_module_names, "tqdm", "msgspec", "shtab"}
             assert own or light or name in allowed, f"{path.name} imports {name}"
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ganbench":
             assert node.attr in ganbench.__all__ or node.attr == "errors", f"{path.name} uses ganbench.{node.attr}"
