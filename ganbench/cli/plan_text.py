@@ -59,7 +59,7 @@ def _time(plan: Plan) -> str:
     if learnt:
         sources.append("by earlier runs on this machine")
     if given:
-        sources.append("by the protocol's times, of two CPU cores")
+        sources.append("by reference times of two CPU cores")
     trainings = "1 training is" if unknown == 1 else f"{unknown} trainings are"
     others = f"; {trainings} not known before the first epoch" if unknown else ""
     return f"about {in_words(seconds)}, {' and '.join(sources)}{others}"

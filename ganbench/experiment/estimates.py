@@ -2,7 +2,7 @@
 
 The rule: a training takes what the newest like it took here, of the same model on the same data with the same
 hyper-parameters but for `epochs`, by which it is scaled; sampling and every metric take what they took then. What has
-no like is taken from the protocol's reference times, where it has any, and is not known otherwise.
+no like is taken from reference times, the protocol's or, for given samples, those of metrics; others are not known.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from ganbench.errors import StoreError
 from ganbench.experiment.plan import Cell, Estimate
+from ganbench.experiment.scoring_time import needs_no_training, seconds_of_scoring
 from ganbench.files import file_name, has_file
 from ganbench.records.provenance import processor_name
 from ganbench.records.record import Record
@@ -42,6 +43,8 @@ def estimate(units: Sequence[Sequence[Cell]], store: Store, device: str, jobs: i
             learnt.append(seconds)
         elif reference is not None:
             given.append(reference)
+        elif needs_no_training(unit[0]):
+            given.append(sum(map(seconds_of_scoring, unit)))
     side_by_side = max(max(learnt, default=0.0), sum(learnt) / max(jobs, 1))
     unknown = len(units) - len(learnt) - len(given)
     return Estimate(side_by_side + sum(given), len(learnt), len(given), unknown)

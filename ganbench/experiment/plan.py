@@ -20,6 +20,7 @@ from ganbench.datasets import Dataset, DuplicateRule, Split, UnavailableDataset,
 from ganbench.datasets.base import content_checksum
 from ganbench.errors import StoreError, UsageError
 from ganbench.evaluation import score_key
+from ganbench.experiment.every_metric import with_every_metric
 from ganbench.files import content_key
 from ganbench.metrics.metric import Finding
 from ganbench.protocols import DatasetPlan, Protocol, Selection
@@ -48,7 +49,7 @@ class Request:
         protocol: The protocol.
         models: Specs, classes, functions or arrays of samples; empty for the protocol's own.
         datasets: Names, paths, data sets or arrays; empty for those that the protocol runs by default.
-        metrics: Specs, classes or objects, besides the protocol's.
+        metrics: Specs, classes or objects, besides the protocol's; "all" for every installed one.
         seeds: Base seeds.
         data_root: Where data sets lie; None for the default place.
         download: Whether data that can be downloaded may be.
@@ -237,7 +238,7 @@ class Estimate(NamedTuple):
     Attributes:
         seconds: What is known.
         learnt: How many trainings, each with its sampling and scoring, are known from earlier runs on this machine.
-        given: How many are known from the protocol's times.
+        given: How many are known from reference times only.
         unknown: How many are not known.
     """
 
@@ -300,7 +301,8 @@ def make_plan(request: Request) -> Plan:
 def _cells_on(request: Request, plan: DatasetPlan, dataset: Dataset, spec: Any) -> Iterator[Cell]:
     """The cells of one data set."""
     data = data_ref(dataset)
-    origin = Origin(spec, request.data_root, (*request.protocol.metrics_on(plan), *request.metrics))
+    asked = (*request.protocol.metrics_on(plan), *request.metrics)
+    origin = Origin(spec, request.data_root, with_every_metric(asked, dataset))
     metrics = find_metrics(origin.metrics)
     for metric in metrics:
         score_key(metric, "", dataset.splits[0], 0)  # refuses data that lack what it needs

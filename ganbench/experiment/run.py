@@ -110,7 +110,8 @@ def run(
         models: Specs, model classes, functions ``f(n, generator)`` or arrays of samples, in a list or one alone; the
             protocol's own by default.
         datasets: Names, paths, data sets or arrays of examples; the protocol's own by default.
-        metrics: Specs, metric classes or metrics, besides the protocol's.
+        metrics: Specs, metric classes or metrics, besides the protocol's; "all" for every installed one that the data
+            have what it needs for.
         ladder: Also the protocol's rows of known standing, from noise to the test images themselves.
         seeds: How many base seeds, from 0; or which.
         results: The results folder, in which whatever is stored is used; None keeps nothing.
