@@ -99,12 +99,35 @@ def test_list_describes_a_metric_and_a_model(command):
 def test_list(command):
     code, out, err = command("list", results=False)
     assert (code, err) == (0, "")
-    assert re.findall(r"^(\w+):", out, flags=re.MULTILINE) == ["models", "metrics", "datasets", "protocols"]
+    assert re.findall(r"^(\w+):", out, flags=re.MULTILINE) == [
+        "models",
+        "metrics",
+        "datasets",
+        "protocols",
+        "libraries",
+    ]
     content = json.loads(command("list", "--json", results=False)[1])
     assert {"adversarial", "cae", "dbn", "gsn"} <= set(content["models"])
     assert {"parzen", "nearest_neighbors"} <= set(content["metrics"])
     assert "mnist" in content["datasets"]
     assert list(content["protocols"]) == ["digits", "goodfellow2014"]
+
+
+def test_the_list_fits_the_terminal(command, monkeypatch):
+    whole = command("list", results=False)[1]
+    for width in (80, 40):
+        monkeypatch.setenv("COLUMNS", str(width))
+        fitted = command("list", results=False)[1]
+        words = [word for line in fitted.splitlines() if len(line) > width for word in [line.strip()]]
+        assert all(len(word.split()) <= 2 for word in words)  # addresses of files, which are not broken
+        assert fitted.split() == whole.split()
+
+
+def test_the_list_imports_no_torch(imports):
+    done = imports("list", "--json")
+    assert done.returncode == 0
+    assert "torch" not in done.stderr.splitlines()[-1]
+    assert {"dbn", "gsn"} <= set(json.loads(done.stdout)["models"])
 
 
 def test_a_table_of_nothing(command, tmp_path):
