@@ -242,3 +242,17 @@ def test_the_results_folder_of_the_environment(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("GANBENCH_RESULTS", str(Path(tmp_path) / "elsewhere"))
     assert main(["table"]) == 1
     assert "elsewhere has no records" in capsys.readouterr().err
+
+
+def test_rows_have_the_titles_that_they_are_given(command, toy_protocol, toys):
+    path = toy_protocol(models=[f"{toys}:uniform", f"{toys}:PixelwiseGaussian"])
+    command("run-all", "--protocol", path, "--quiet", "--jobs", "0")
+    given = ["--title", "models.py:PixelwiseGaussian", "Our | model"]
+    out = command("table", "--protocol", path, *given)[1]
+    assert re.search(r"^Our \| model +-?\d", out, re.MULTILINE)
+    assert "PixelwiseGaussian" not in out
+    assert "Our \\| model" in command("table", "--protocol", path, *given, "--format", "markdown")[1]
+    assert "Our | model" not in command("table", "--protocol", path)[1]
+    code, out, err = command("table", "--protocol", path, "--title", "models.py:Uniform", "x")
+    assert (code, out) == (2, "")
+    assert "Unknown row 'models.py:Uniform'. Did you mean" in err
