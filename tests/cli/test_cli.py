@@ -256,3 +256,10 @@ def test_rows_have_the_titles_that_they_are_given(command, toy_protocol, toys):
     code, out, err = command("table", "--protocol", path, "--title", "models.py:Uniform", "x")
     assert (code, out) == (2, "")
     assert "Unknown row 'models.py:Uniform'. Did you mean" in err
+
+
+@pytest.mark.parametrize("arguments", [["check", "dbn"], ["compare", "dbn", "gsn"], ["evaluate", "dbn"]])
+def test_missing_data_are_told_once_by_every_command(command, tmp_path, arguments):
+    code, out, err = command(*arguments, "--dataset", "tfd", "--data", str(tmp_path), results=arguments[0] != "check")
+    assert (code, out) == (1, "")
+    assert err.count("The data of 'tfd' are missing") == err.count("The folder of the data") == 1
