@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     import ganbench
 
     if not arguments.version:
-        raise UsageError("Name a command: `ganbench --help` lists them.")
+        raise UsageError("No command was given; usage: ganbench COMMAND ... (`ganbench --help` lists them).")
     as_json = arguments.version_as_json
     print(json.dumps(ganbench.environment(), indent=1) if as_json else f"ganbench {ganbench.__version__}")
     return 0

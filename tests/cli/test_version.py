@@ -38,7 +38,7 @@ def test_the_environment(command, monkeypatch, tmp_path):
 def test_without_a_command(command):
     code, out, err = command(results=False)
     assert (code, out) == (2, "")
-    assert "`ganbench --help` lists them" in err
+    assert err == "ganbench: No command was given; usage: ganbench COMMAND ... (`ganbench --help` lists them).\n"
 
 
 def test_the_version_is_told_without_heavy_libraries(imports):
