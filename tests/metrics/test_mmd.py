@@ -47,15 +47,27 @@ def test_plain_sums():
     assert mmd_with_error(x.float(), y.float(), 1.5)[0] == pytest.approx(float(expected), abs=1e-6)
 
 
-def test_the_error_is_that_of_repetitions():
-    """Of 300 pairs of sets; a standard deviation is known to 1 / sqrt(600) of itself."""
-    found = [mmd_with_error(_normal(60, 2, 2 * r, 1.0), _normal(100, 2, 2 * r + 1), 1.0) for r in range(300)]
+@pytest.mark.parametrize(("d", "shift", "width"), [(2, 1.0, 1.0), (30, 0.0, 5.0)])
+def test_the_error_is_that_of_repetitions(d, shift, width):
+    """Of 300 pairs of sets; a standard deviation is known to 1 / sqrt(600) of itself. Of one law too."""
+    found = [mmd_with_error(_normal(60, d, 2 * r, shift), _normal(100, d, 2 * r + 1), width) for r in range(300)]
     estimates, errors = np.array(found).T
-    truth = _closed(math.sqrt(2), d=2)
+    truth = _closed(math.sqrt(d) * shift, d=d, width=width)
     assert estimates.mean() == pytest.approx(truth, abs=3 * estimates.std() / math.sqrt(300))
     assert math.sqrt((errors**2).mean()) == pytest.approx(estimates.std(), rel=4 / math.sqrt(600))
     covered = (np.abs(estimates - truth) < 1.96 * errors).mean()
     assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 300))
+
+
+def test_sets_of_two_and_three():
+    """No halves can be compared: the error is that of the plain projections."""
+    x, y = _normal(2, 3, 1), _normal(3, 3, 2)
+    _, error = mmd_with_error(x, y, 1.0)
+    kernel = torch.exp(-torch.cdist(torch.cat((x, y)).double(), torch.cat((x, y)).double()).square() / 2)
+    kernel.fill_diagonal_(0)
+    of_x = kernel[:2, :2].sum(1) - kernel[:2, 2:].mean(1)
+    of_y = kernel[2:, 2:].sum(1) / 2 - kernel[2:, :2].mean(1)
+    assert error == pytest.approx(math.sqrt(4 * float(of_x.var()) / 2 + 4 * float(of_y.var()) / 3), rel=1e-4)
 
 
 @pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.05 - 4 * 0.0126, 0.05 + 4 * 0.0126), (0.8, 0.9, 1.0)])
