@@ -91,8 +91,10 @@ class SlicedWasserstein:
             for influences, own, other in zip(sets, columns, columns[::-1], strict=True):
                 influences.add_(_influences(own, other, self.order), alpha=1 / self.directions)
         distance = power ** (1 / self.order)
-        if min(len(x), len(y)) < 4 or distance == 0:
-            return distance, None if distance else 0.0
+        if min(len(x), len(y)) < 4:
+            return distance, None
+        if distance == 0:
+            return 0.0, 0.0
         return distance, influence_error(map(tuple, sets)) / (self.order * distance ** (self.order - 1))
 
 
