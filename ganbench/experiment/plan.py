@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import asdict
@@ -34,7 +34,7 @@ from ganbench.registry.variant import Variant
 from ganbench.runtime.memory import free_bytes
 from ganbench.runtime.seeding import derive_seed
 
-__all__ = ["Cell", "Plan", "Request", "data_ref", "make_plan"]
+__all__ = ["Cell", "Estimate", "Plan", "Request", "data_ref", "make_plan"]
 
 _CHAIN_SAMPLING = 1  # raised when `ganbench.experiment.chains` draws other samples by the same rule
 
@@ -232,13 +232,30 @@ class Cell:
         return len(self.reusable_scores(record, record.samples)) == len(self._score_keys(record.samples))
 
 
+class Estimate(NamedTuple):
+    """How long a run may take; see `ganbench.experiment.estimates`.
+
+    Attributes:
+        seconds: What is known.
+        learnt: How many trainings, each with its sampling and scoring, are known from earlier runs on this machine.
+        given: How many are known from reference times only.
+        unknown: How many are not known.
+    """
+
+    seconds: float = 0.0
+    learnt: int = 0
+    given: int = 0
+    unknown: int = 0
+
+
 @dataclass(frozen=True)
 class Plan:
-    """The cells of an experiment, and the data sets that are not here."""
+    """The cells of an experiment, the data sets that are not here, and how long the cells that are not stored take."""
 
     request: Request
     cells: tuple[Cell, ...]
     unavailable: tuple[UnavailableDataset, ...] = ()
+    estimate: Estimate = field(default_factory=Estimate)
 
     @property
     def free_bytes(self) -> int | None:

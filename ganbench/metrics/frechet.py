@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from ganbench.metrics.influence import influence_error
 from ganbench.metrics.metric import Curve, Finding, MetricResult, Value
 from ganbench.metrics.moments import BlockMoments
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Frechet:
     """The distance at the number of examples that there are, and extrapolated to infinitely many.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
 
     Raises:
         ValueError: A setting outside its range.
@@ -63,6 +64,7 @@ class Frechet:
 
     def __init__(self, *, space: str = "components") -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         self.space = space
 
     def measure(self, *, generated: torch.Tensor, test: torch.Tensor, **training: Any) -> MetricResult:
@@ -94,7 +96,8 @@ class Frechet:
             "frechet_distance_all": Value(frechet_distance(*everything[0], *everything[1])),
         }
         curve = Curve("n_samples", "frechet_distance", (n, n / 2, n / 4), (whole.distance, of_halves, of_quarters))
-        return MetricResult(values, {"samples": curve}, _findings(n, everything[1][1]))
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, {"samples": curve}, (*_findings(n, everything[1][1]), *of_space))
 
 
 @dataclass(frozen=True)

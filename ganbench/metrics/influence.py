@@ -19,7 +19,7 @@ still somewhat too large: by a third in two, by a tenth in twenty.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["influence_error"]
 
 
-def influence_error(sets: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], quadratic: float = 1.0) -> float:
+def influence_error(sets: Iterable[Sequence[torch.Tensor]], quadratic: float = 1.0) -> float:
     """The standard error of a distance between sets.
 
     Args:

@@ -16,7 +16,7 @@ from ganbench.errors import DataError
 from ganbench.hyperparameters import check_integer, check_number
 from ganbench.metrics.influence import influence_error
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class MMD:
     """The squared maximum mean discrepancy, its error, and a permutation p-value.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         bandwidth: s as a multiple of the median distance between test examples.
         permutations: Of the test.
         limit: How many samples, and test examples, the test permutes, chosen by their content; 0 for all.
@@ -51,6 +52,7 @@ class MMD:
         self, *, space: str = "pixels", bandwidth: float = 1.0, permutations: int = 499, limit: int = 1000
     ) -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         check_number("bandwidth", bandwidth, above=0)
         check_integer("permutations", permutations, least=19, most=100_000)
         check_integer("limit", limit, least=0)
@@ -77,7 +79,9 @@ class MMD:
         }
         few = min(len(x), len(y))
         text = f"{few} examples on one side are few: only large differences show"
-        return MetricResult(values, findings=(Finding("few-examples", text),) if few < _FEW else ())
+        limits = (Finding("few-examples", text),) if few < _FEW else ()
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, findings=(*limits, *of_space))
 
 
 def median_distance(examples: torch.Tensor) -> float:

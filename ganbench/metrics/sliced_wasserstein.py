@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.influence import influence_error
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class SlicedWasserstein:
     """SW_p of the samples, its error, and SW_p of as many validation examples.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         order: p, 1 or 2.
         directions: How many; they are the same every time.
 
@@ -49,6 +50,7 @@ class SlicedWasserstein:
 
     def __init__(self, *, space: str = "pixels", order: int = 2, directions: int = 200) -> None:
         self.needs = ("valid", "test", *space_needs(space))
+        self.reads = space_files(space)
         check_integer("order", order, most=2)
         check_integer("directions", directions, most=100_000)
         self.space, self.order, self.directions = space, order, directions
@@ -73,7 +75,9 @@ class SlicedWasserstein:
             values[f"{prefix}sliced_wasserstein"] = Value(distance, "", error, across)
         few = min(len(generated), len(test))
         text = f"{few} examples on one side are few: compare with the null"
-        return MetricResult(values, findings=(Finding("few-examples", text, "note"),) if few < 100 else ())
+        limits = (Finding("few-examples", text, "note"),) if few < 100 else ()
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, findings=(*limits, *of_space))
 
     def _project(self, points: torch.Tensor) -> torch.Tensor:
         """`[n, d]` points along the directions: `[n, directions]`."""
