@@ -13,6 +13,7 @@ from ganbench.conformance import check_metric
 from ganbench.errors import DataError
 from ganbench.metrics.frechet import Frechet, _Coupling, frechet_distance
 from ganbench.metrics.moments import BlockMoments
+from ganbench.metrics.subsets import chosen
 
 
 def _normal(n, d, seed, scale=1.0):
@@ -96,6 +97,13 @@ def test_influences_are_those_of_examples_that_are_given_a_little_more_weight():
             assert float(found[i] - found.mean()) == pytest.approx(slope, abs=1e-3)
 
 
+def test_the_extrapolated_distance_of_one_law_is_less_certain():
+    """By the square root of 3/2, as all of the variance is quadratic."""
+    values = _measure(_normal(600, 30, 1), _normal(600, 30, 2)).values
+    plain, extrapolated = (values[f"frechet_distance{end}"].standard_error for end in ("", "_extrapolated"))
+    assert 1.15 < extrapolated / plain <= math.sqrt(1.5) + 1e-9
+
+
 def test_the_extrapolated_distance_is_the_intercept_of_a_line():
     result = _measure(_normal(101, 4, 1), _normal(120, 4, 2))
     curve = result.curves["samples"]
@@ -121,6 +129,9 @@ def test_unequal_numbers():
     values = _measure(x, y).values
     whole = frechet_distance(x.double().mean(0), x.double().T.cov(), y.double().mean(0), y.double().T.cov())
     assert values["frechet_distance_all"].value == pytest.approx(whole, rel=1e-9)
+    x100, y100 = chosen(x, 100).double(), chosen(y).double()
+    as_many = frechet_distance(x100.mean(0), x100.T.cov(), y100.mean(0), y100.T.cov())
+    assert values["frechet_distance"].value == pytest.approx(as_many, rel=1e-9)
     assert _measure(x.flip(0), y).values == values
 
 

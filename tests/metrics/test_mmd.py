@@ -11,6 +11,7 @@ import torch
 from ganbench.conformance import check_metric
 from ganbench.errors import DataError
 from ganbench.metrics.mmd import MMD, median_distance, mmd_with_error, permutation_p
+from ganbench.metrics.subsets import chosen
 
 
 def _normal(n, d, seed, shift=0.0, scale=1.0):
@@ -80,9 +81,19 @@ def test_size_and_power(shift, least, most):
 def test_the_bandwidth_is_the_median_between_test_examples():
     points = torch.tensor([[0.0], [1.0], [3.0]])  # distances 1, 2, 3
     assert median_distance(points) == 2.0
-    result = MMD(bandwidth=0.5, permutations=19).measure(generated=points + 1, test=points)
+    result = MMD(bandwidth=0.5, permutations=19).measure(generated=2 * points, test=points)
     assert result.values["bandwidth"].value == 1.0
     assert {finding.code for finding in result.findings} == {"few-examples"}
+
+
+def test_the_smallest_p_value_and_the_examples_that_it_is_of():
+    """The sets as they are count among the permutations; the first 25 of either are permuted."""
+    assert permutation_p(_normal(20, 2, 1, 9.0), _normal(20, 2, 2), 1.0, 99) == pytest.approx(0.01)
+    x, y = _normal(80, 3, 1, 0.5), _normal(70, 3, 2)
+    values = MMD(permutations=99, limit=25).measure(generated=x, test=y).values
+    expected = permutation_p(chosen(x, 25), chosen(y, 25), values["bandwidth"].value, 99)
+    assert values["p"].value == expected
+    assert expected != permutation_p(x, y, values["bandwidth"].value, 99)
 
 
 def test_the_order_changes_nothing():

@@ -12,6 +12,7 @@ from scipy.stats import wasserstein_distance
 from ganbench.conformance import check_metric
 from ganbench.errors import DataError
 from ganbench.metrics.sliced_wasserstein import SlicedWasserstein, _influences, wasserstein_powers
+from ganbench.metrics.subsets import chosen
 
 
 def _normal(n, d, seed, scale=1.0):
@@ -91,6 +92,13 @@ def test_the_null_is_that_of_as_many_validation_examples():
     y = _normal(500, 4, 1)
     values = SlicedWasserstein().measure(generated=_normal(50, 4, 2), valid=_normal(400, 4, 3), test=y).values
     assert values["sliced_wasserstein"].value == pytest.approx(values["null_sliced_wasserstein"].value, rel=0.5)
+
+
+def test_the_null_is_measured_as_samples_are():
+    """Of validation examples, as many as there are samples."""
+    metric, y, valid = SlicedWasserstein(directions=10), _normal(60, 4, 1), _normal(90, 4, 2, 1.5)
+    null = metric.measure(generated=_normal(40, 4, 3), valid=valid, test=y).values["null_sliced_wasserstein"]
+    assert null == metric.measure(generated=chosen(valid, 40), valid=y, test=y).values["sliced_wasserstein"]
 
 
 def test_refusals():
