@@ -55,3 +55,17 @@ def write_folder(root: Path) -> Path:
     for record in records:
         store.write_record(record)
     return store.root
+
+
+def write_large_folder(root: Path) -> Path:
+    """Twenty models on two data sets by ten metrics, each with 10,000 test examples."""
+    store = Store(root)
+    models = [f"model{n}" for n in range(20)]
+    plans = tuple(DatasetPlan(name, standard_error_across=("examples",)) for name in "de")
+    store.write_protocol(make_protocol(datasets=plans, models=tuple(models), published=()))
+    for dataset in "de":
+        for number, name in enumerate(models):
+            record = model_record(name, 1 + 0.1 * number, dataset=dataset, n=10_000)
+            more = tuple(other_score(Value(float(np.sin(number * k)), "", 0.1, "folds"), f"ruler{k}") for k in range(8))
+            store.write_record(msgspec.structs.replace(record, scores=record.scores + more))
+    return store.root

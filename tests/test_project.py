@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -9,11 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 from checkout import make_importable
+from setuptools.dist import Distribution
 
 import ganbench
 
 make_importable("tools")
 
+from tools.site.badges import badges  # noqa: E402
 from tools.site.picture import table1_picture  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +41,11 @@ def test_the_changelog_has_a_place_for_the_next_change():
     assert heads[0].startswith("Unreleased")
 
 
+def test_addresses_of_the_project_are_those_that_it_cites():
+    cited = read_yaml("CITATION.cff")["preferred-citation"]["url"]
+    assert PROJECT["urls"] == {"Paper": cited}
+
+
 def test_links_of_the_package_description_need_no_repository():
     text = (ROOT / PROJECT["readme"]).read_text(encoding="utf-8")
     assert all(target.startswith("https://") for match in LINK.findall(text) for target in match if target)
@@ -55,6 +64,45 @@ def test_links_to_files_lead_somewhere(name):
 def test_the_picture_of_table_1_follows_from_the_records():
     """`python -m tools.site.picture > docs/pictures/table1.svg` makes it."""
     assert (ROOT / "docs" / "pictures" / "table1.svg").read_text(encoding="utf-8") == table1_picture()
+
+
+def test_the_wheel_holds_every_file_of_the_packages(tmp_path, monkeypatch):
+    """Templates, presets, cards, protocols, schemas, references, and the marks of typed packages."""
+    monkeypatch.chdir(ROOT)
+    distribution = Distribution({"script_name": "setup.py"})
+    distribution.parse_config_files(["pyproject.toml"])
+    build = distribution.get_command_obj("build_py")
+    build.ensure_finalized()
+    build.manifest_files = {}  # files of a source archive, which would be written for it
+    folders = {package: build.get_package_dir(package) for package in build.packages}
+    held = {str(Path(file)) for package, folder in folders.items() for file in build.find_data_files(package, folder)}
+    held |= {str(Path(path)) for _, _, path in build.find_all_modules()}
+    roots = [Path("ganbench"), Path("baselines/ganbench_models")]
+    there = {path for root in roots for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {str(path) for path in there if path.suffix != ".pyc"} == held
+    assert held >= {str(root / name) for root in roots for name in ("__init__.py", "py.typed")}
+    for name in (
+        "ganbench/references.bib",
+        "ganbench/protocols/digits.toml",
+        "ganbench/reports/html/templates/card.html.j2",
+    ):
+        assert name in held
+
+
+def test_badges_are_true():
+    """`python -m tools.site.badges > docs/pictures/badges.svg` makes them; tox runs the versions that they name."""
+    written = (ROOT / "docs" / "pictures" / "badges.svg").read_text(encoding="utf-8")
+    assert written == badges()
+    (text,) = re.findall("<title>(.*)</title>", written)
+    assert text == f"version {ganbench.__version__}, license MIT, python 3.11 to 3.13, torch 2.11 or newer"
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License")
+    matrix = [
+        entry
+        for job in read_yaml(".github/workflows/ci.yml")["jobs"].values()
+        for entry in job.get("strategy", {}).get("matrix", {}).get("include", [])
+    ]
+    assert {"3.11", "3.12", "3.13"} == {e["python"] for e in matrix if e["env"].startswith("py")}
+    assert "torch==2.11.*" in (ROOT / "tox.ini").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["bug", "number", "proposal"])
@@ -84,3 +132,34 @@ def test_tox_builds_the_site_from_the_extra_that_is_declared():
     for extension in ("myst_parser", "sphinx_copybutton", "sphinx_design", "furo", "sphinxcontrib"):
         assert extension in configured
         assert extension in declared
+
+
+def test_chores_share_two_environments_but_for_other_versions_and_the_linter():
+    """torch alone takes 5 GB in each."""
+    chores = configparser.ConfigParser(interpolation=None)
+    chores.read(ROOT / "tox.ini")
+    shared = {name: chores[name] for name in ("as-tests", "as-chores")}
+    assert {section["runner"] for section in shared.values()} == {"shared"}
+    assert len({section["env_dir"] for section in shared.values()}) == 2
+    bases = {name.partition(":")[2]: section.get("base", "") for name, section in chores.items() if ":" in name}
+    alone = {name for name, base in bases.items() if base.partition(",")[0] not in shared}
+    assert alone == {"lint", "oldest"}
+    assert not [
+        name for name in set(bases) - alone if {"extras", "deps", "env_dir"} & set(chores._sections[f"testenv:{name}"])
+    ]
+    assert set(shared["as-chores"]["extras"].split()) <= set(PROJECT["optional-dependencies"])
+
+
+def test_a_shared_environment_is_the_same_under_another_name(tmp_path):
+    pytest.importorskip("tox", reason="tox is not installed in this environment")
+    specification = importlib.util.spec_from_file_location("toxfile", ROOT / "toxfile.py")
+    toxfile = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(toxfile)
+
+    def is_same(**said):
+        with toxfile._Info(tmp_path).compare(said, "ToxEnv") as (same, before):
+            return same or before is None
+
+    assert is_same(name="docs", type="shared")
+    assert is_same(name="types", type="shared")
+    assert not is_same(name="types", type="another")

@@ -10,10 +10,10 @@ trained first, or taken from the results folder. The record is stored, and `ganb
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from ganbench.cli import options
+from ganbench.cli.failures import tell_failures, tell_missing_data
 from ganbench.cli.terminal import terminal_width
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"\n{ganbench.render_table(ganbench.table(outcome), outcome.protocol, 'text', terminal_width())}", end="")
     elif not arguments.json and sum(bool(record.scores) for record in outcome.records) > 1:
         print(_summary(outcome))
-    for dataset in outcome.unavailable:
-        print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)
+    tell_failures(outcome, debug=arguments.debug)
+    tell_missing_data(outcome, planned=not arguments.quiet)
     return 0 if outcome.succeeded else 1
 
 
@@ -79,7 +79,7 @@ def describe(record: Record, outcome: Run) -> str:
     head = f"{record.model.spec} on {record.dataset.name}, {record.fold}, seed {record.seed}, protocol"
     lines = [f"{head} {record.protocol}"]
     if record.status == "failed":
-        lines.append(f"  failed: {record.reason}")
+        lines.append("  failed")
     lines += [f"  {finding.severity}: {finding.text}." for finding in record.samples.findings] if record.samples else []
     for score in record.scores:
         lines.append(f"  {score.metric}")

@@ -134,7 +134,9 @@ def add_device(parser: argparse.ArgumentParser, more: str = "") -> None:
     parser.add_argument("--device", default="auto", help=f"{DEVICES}{more} (default: %(default)s)")
 
 
-def add_metrics(parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own") -> None:
+def add_metrics(
+    parser: argparse.ArgumentParser, help: str = "metrics besides the protocol's own; all for every one"
+) -> None:
     """--metrics."""
     _add_list(parser, "metrics", "SPEC", help)
 

@@ -1,12 +1,15 @@
-"""Progress on stderr: the plan, then bars with the time left on a terminal, or lines in a log."""
+"""Progress on stderr: the plan, then what every running cell does, as bars on a terminal or as lines in a log."""
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ganbench.cli.plan_text import cell_name, describe_plan, in_words
 from ganbench.errors import printable
 
 if TYPE_CHECKING:
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["progress_on_stderr"]
 
 _SECONDS_BETWEEN_LINES = 60.0
+_SECONDS_BETWEEN_TICKS = 1.0
 
 
 def progress_on_stderr(*, quiet: bool) -> Progress | None:
@@ -24,97 +28,214 @@ def progress_on_stderr(*, quiet: bool) -> Progress | None:
     return ProgressBars() if sys.stderr.isatty() else ProgressLines()
 
 
+class _Clock:
+    """Calls something again and again, in a thread of its own, from `start` to `stop`."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        self._tick, self._over = tick, threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._over.clear()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; nothing is called any more when this returns."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(_SECONDS_BETWEEN_TICKS):
+            self._tick()
+
+
+@dataclass
+class _Work:
+    """What one cell does: it trains, then other steps."""
+
+    name: str
+    step: str = ""
+    since: float = field(default_factory=time.monotonic)
+    first_epoch: int = 0
+    epoch: int = 0
+    total: int | None = None
+    values: str = ""
+
+    def hear_epoch(self, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
+        """An epoch is done."""
+        self.first_epoch = self.first_epoch or epoch
+        self.epoch, self.total = epoch, total
+        self.values = "".join(f", {name} {value}" for name, value in _first_two(metrics).items())
+
+    def begin(self, step: str) -> None:
+        """Training is over; the same step, further on, goes on since when it began."""
+        if self.step.partition(",")[0] != step.partition(",")[0]:
+            self.since = time.monotonic()
+        self.step = step
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of the training, by the epochs that were heard of; None if that is not known."""
+        if self.step or not self.epoch or self.total is None:
+            return None
+        done = self.epoch - self.first_epoch + 1
+        return (self.total - self.epoch) * (time.monotonic() - self.since) / done
+
+    def line(self) -> str:
+        """What it does, in words."""
+        passed = in_words(time.monotonic() - self.since)
+        if self.step or not self.epoch:
+            return f"{self.name}: {self.step or 'first epoch'}, for {passed}"
+        of_total = "" if self.total is None else f" of {self.total}"
+        left = "" if not self.seconds_left else f", about {in_words(self.seconds_left)} left"
+        return f"{self.name}: epoch {self.epoch}{of_total}{self.values}{left}"
+
+
 class ProgressLines:
-    """A line for every cell that is done, and now and then one for a long training."""
+    """A line for every cell that is done and, every minute, for each that is running."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
+        self._lock = threading.RLock()
+        self._works: dict[Any, _Work] = {}  # by the place of the cell
+        self._done, self._of = 0, 0
+        self._clock = _Clock(self._tell_if_due)
 
     def planned(self, plan: Plan, pending: list[Cell]) -> None:
         """Write the plan."""
-        self._say(describe_plan(plan, pending))
+        if plan.cells:
+            self._say(describe_plan(plan, pending))
+        if pending:
+            self._of = len(pending)
+            self._clock.start()
 
     def cell_started(self, cell: Cell) -> None:
-        """Do nothing: its end is told."""
+        """Remember it."""
+        with self._lock:
+            self._works[cell.place] = _Work(cell_name(cell))
 
     def epoch_finished(self, cell: Cell, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
-        """Write a line, unless there was one lately."""
-        if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
-            of_total = "" if total is None else f" of {total}"
-            values = "".join(f", {name} {value}" for name, value in _first_two(metrics).items())
-            self._say(f"{_name(cell)}: epoch {epoch}{of_total}{values}")
+        """Write a line if there was none lately, or if this is the first of a training that will take long."""
+        with self._lock:
+            work = self._work(cell)
+            is_first = not work.epoch
+            work.hear_epoch(epoch, total, metrics)
+            if is_first and (work.seconds_left or 0.0) > _SECONDS_BETWEEN_LINES:
+                self._say(work.line())
+        self._tell_if_due()
 
     def step_started(self, cell: Cell, step: str) -> None:
-        """Do nothing: its end is told soon."""
+        """Remember it."""
+        with self._lock:
+            self._work(cell).begin(step)
 
     def cell_finished(self, record: Record) -> None:
         """Write a line of the outcome."""
-        self._say(_outcome(record))
+        with self._lock:
+            self._works.pop(record.place, None)
+            self._done += 1
+            self._say(_outcome(record))
 
     def waiting(self, cell: Cell, holder: str) -> None:
         """Write who computes the cell."""
-        self._say(f"{_name(cell)}: {holder} computes it; going on with others.")
+        self._say(f"{cell_name(cell)}: {holder} computes it; going on with others.")
 
     def finished(self) -> None:
-        """Do nothing."""
+        """Tell no more."""
+        self._clock.stop()
 
-    def _say(self, line: str) -> None:
-        self._last = time.monotonic()
-        print(printable(line), file=sys.stderr, flush=True)
+    def _work(self, cell: Cell) -> _Work:
+        return self._works.setdefault(cell.place, _Work(cell_name(cell)))
+
+    def _tell_if_due(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._last >= _SECONDS_BETWEEN_LINES:
+                lines = [work.line() for work in self._works.values()]
+                self._say("\n".join([f"{self._done} of {self._of} cells are done.", *lines]))
+
+    def _say(self, text: str) -> None:
+        with self._lock:
+            self._last = time.monotonic()
+            print(printable(text), file=sys.stderr, flush=True)
 
 
 class ProgressBars:
-    """One bar for all cells and, below it, one for the epochs of each cell that is running."""
+    """One bar for all cells and, below it, one for each that is running, whose clocks tick."""
 
     def __init__(self) -> None:
+        self._lock = threading.RLock()
         self._cells: Any = None
-        self._epochs: dict[Any, Any] = {}  # by the place of the cell
+        self._bars: dict[Any, Any] = {}  # by the place of the cell
+        self._clock = _Clock(self._refresh)
 
     def planned(self, plan: Plan, pending: list[Cell]) -> None:
         """Write the plan and begin the bar of cells."""
-        print(printable(describe_plan(plan, pending)), file=sys.stderr, flush=True)
+        if plan.cells:
+            print(printable(describe_plan(plan, pending)), file=sys.stderr, flush=True)
         if pending:
-            self._cells = self._bar(total=len(pending), unit="cell", position=0)
+            self._cells = self._bar(total=len(pending), unit="cell", position=0, desc="cells")
+            self._clock.start()
 
     def cell_started(self, cell: Cell) -> None:
-        """Name the cell."""
-        self._cells.set_description(_name(cell))
+        """Show the cell, whose first epoch may take long."""
+        self._show_step(cell, "first epoch")
 
     def epoch_finished(self, cell: Cell, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
         """Advance the bar of epochs."""
-        bar = self._epochs.get(cell.place)
-        if bar is None:
-            bar = self._epochs[cell.place] = self._bar(
-                total=total, initial=epoch - 1, unit="epoch", desc=_name(cell), leave=False
-            )
-        bar.set_postfix(_first_two(metrics), refresh=False)
-        bar.update(epoch - bar.n)
+        with self._lock:
+            bar = self._bars.get(cell.place)
+            if bar is None or bar.unit != "epoch":
+                self._close(cell.place)
+                bar = self._bar(total=total, initial=epoch - 1, unit="epoch", desc=cell_name(cell), leave=False)
+                self._bars[cell.place] = bar
+            bar.set_postfix(_first_two(metrics), refresh=False)
+            bar.update(epoch - bar.n)
 
     def step_started(self, cell: Cell, step: str) -> None:
         """Show the step in place of the epochs."""
-        self._close_epochs(cell.place)
-        self._cells.set_description(_name(cell))
-        self._cells.set_postfix_str(step)
+        self._show_step(cell, step)
 
     def cell_finished(self, record: Record) -> None:
         """Advance the bar of cells and write a line of the outcome."""
-        self._close_epochs(record.place)
-        self._cells.write(printable(_outcome(record)), file=sys.stderr)
-        self._cells.update()
+        with self._lock:
+            self._close(record.place)
+            self._cells.write(printable(_outcome(record)), file=sys.stderr)
+            self._cells.update()
 
     def waiting(self, cell: Cell, holder: str) -> None:
         """Write who computes the cell."""
-        self._cells.write(f"{_name(cell)}: {holder} computes it; going on with others.", file=sys.stderr)
+        with self._lock:
+            self._cells.write(f"{cell_name(cell)}: {holder} computes it; going on with others.", file=sys.stderr)
 
     def finished(self) -> None:
         """Remove the bars."""
-        for place in list(self._epochs):
-            self._close_epochs(place)
+        self._clock.stop()
+        for place in list(self._bars):
+            self._close(place)
         if self._cells is not None:
             self._cells.close()
 
-    def _close_epochs(self, place: Any) -> None:
-        bar = self._epochs.pop(place, None)
+    def _show_step(self, cell: Cell, step: str) -> None:
+        """A line with a clock; the same step, further on, goes on."""
+        with self._lock:
+            bar = self._bars.get(cell.place)
+            what = step.partition(",")[0]
+            if bar is None or bar.unit != what:
+                self._close(cell.place)
+                bar = self._bar(unit=what, bar_format="{desc} [{elapsed}]", desc=cell_name(cell), leave=False)
+                self._bars[cell.place] = bar
+            bar.set_description_str(printable(f"{cell_name(cell)}: {step}"))
+
+    def _refresh(self) -> None:
+        with self._lock:
+            for bar in (self._cells, *self._bars.values()):
+                bar.refresh()
+
+    def _close(self, place: Any) -> None:
+        bar = self._bars.pop(place, None)
         if bar is not None:
             bar.close()
 
@@ -122,64 +243,6 @@ class ProgressBars:
         from tqdm import tqdm
 
         return tqdm(file=sys.stderr, dynamic_ncols=True, **settings)
-
-
-def describe_plan(plan: Plan, pending: list[Cell]) -> str:
-    """The plan in words: how many cells, how many stored, how long the rest may take."""
-    stored = len(plan.cells) - len(pending)
-    lines = [f"{plan.request.protocol.title}: {len(plan.cells)} cells, {stored} stored, {len(pending)} to run."]
-    counts: dict[tuple[str, str, str], int] = {}
-    for cell in pending:
-        preset = cell.variant.preset if cell.variant.preset != cell.data.name else ""
-        key = (cell.data.name, cell.variant.label, f" (preset {preset})" if preset else "")
-        counts[key] = counts.get(key, 0) + 1
-    lines += [f"  {dataset}: {spec}{preset} x {n}" for (dataset, spec, preset), n in counts.items()]
-    if pending:
-        lines.append(_memory(plan, pending))
-        lines.append(f"Estimated time on two CPU cores: {_estimate(plan, pending)}.")
-    lines += [f"Cannot be run: {dataset.reason}" for dataset in plan.unavailable]
-    return "\n".join(lines)
-
-
-def _memory(plan: Plan, pending: list[Cell]) -> str:
-    """How many bytes samples take; and a warning where a cell's do not fit in the memory that is free."""
-    largest = max(pending, key=lambda cell: cell.sample_bytes)
-    total, free = sum(cell.sample_bytes for cell in pending), plan.free_bytes
-    text = f"Samples: {_bytes(total)}; at most {_bytes(largest.sample_bytes)} a cell."
-    if free is not None and 2 * largest.sample_bytes > free:  # as they are drawn, and as float32
-        text += f" {_name(largest)} may not fit in memory, of which {_bytes(free)} are free: draw fewer samples."
-    return text
-
-
-def _bytes(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.3g} {unit}"
-        number /= 1000
-    return f"{number:.3g} TB"
-
-
-def _estimate(plan: Plan, pending: list[Cell]) -> str:
-    """From the protocol's reference times; trainings that folds share count once."""
-    table = plan.request.protocol.seconds_per_cell
-    trainings = {cell.train_key: cell for cell in pending}.values()
-    known = [table.get(c.data.name, {}).get(c.variant.label) for c in trainings]
-    seconds = sum(s for s in known if s is not None)
-    unknown = len(trainings) - sum(s is not None for s in known)
-    text = _in_words(seconds)
-    if unknown:
-        return f"{text} and {unknown} trainings of unknown length" if seconds else "not known"
-    return f"about {text}"
-
-
-def _in_words(seconds: float) -> str:
-    if seconds >= 2 * 3600:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"
-
-
-def _name(cell: Cell) -> str:
-    return printable(f"{cell.data.name} {cell.variant.label} {cell.split.name}")
 
 
 def _first_two(metrics: Mapping[str, float]) -> dict[str, str]:

@@ -7,13 +7,20 @@ row with its reason. Tables go to DIR/tables, pictures of samples to DIR/sheets,
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganbench.choices import EXECUTORS
 from ganbench.cli import options
-from ganbench.cli.failures import tell_failures
+from ganbench.cli.failures import tell_failures, tell_missing_data
+from ganbench.cli.plan_text import describe_plan
 from ganbench.cli.terminal import terminal_width
+from ganbench.errors import printable
+
+if TYPE_CHECKING:
+    from ganbench import Run
 
 __all__ = ["add_arguments", "run"]
 
@@ -47,8 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_time_limits(parser)
     options.add_data(parser)
     options.add_quiet(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true",
+        help="print the plan and stop: what is stored, what would be run, about how long; nothing is written",
+    )  # fmt: skip
     parser.add_argument("--open", action="store_true", help="open the report in the browser when all is done")
-    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    parser.add_argument("--json", action="store_true", help="print the table, or the plan, as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -78,8 +89,11 @@ def run(arguments: argparse.Namespace) -> int:
         download=arguments.download,
         time_limit=arguments.time_limit,
         cell_time_limit=arguments.cell_time_limit,
-        progress=progress_on_stderr(quiet=arguments.quiet),
+        dry_run=arguments.dry_run,
+        progress=None if arguments.dry_run else progress_on_stderr(quiet=arguments.quiet),
     )
+    if arguments.dry_run:
+        return _print_plan(outcome, as_json=arguments.json)
     if outcome.records:
         ganbench.write_reports(outcome)
         frame = ganbench.table(outcome)
@@ -91,9 +105,22 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"Results: {arguments.results} (tables/, sheets/ with samples, records/).", file=sys.stderr)
         _report(arguments, is_new=bool(outcome.new))
     tell_failures(outcome, debug=arguments.debug)
-    for dataset in outcome.unavailable:
-        print(f"ganbench: {dataset.name} was not run: {dataset.reason}", file=sys.stderr)
+    tell_missing_data(outcome, planned=not arguments.quiet)
     return 0 if outcome.succeeded else 1
+
+
+def _print_plan(outcome: Run, *, as_json: bool) -> int:
+    """What would be run; data that are missing are no failure of a plan."""
+    stored = {record.place for record in outcome.records}
+    pending = [cell for cell in outcome.plan.cells if cell.place not in stored]
+    if as_json:
+        cells = [cell.place._asdict() | {"stored": cell.place in stored} for cell in outcome.plan.cells]
+        missing = [{"dataset": dataset.name, "reason": dataset.reason} for dataset in outcome.unavailable]
+        content = {"cells": cells, "missing": missing, "estimate": outcome.plan.estimate._asdict()}
+        print(json.dumps(content, indent=1, ensure_ascii=False))
+    else:
+        print(printable(describe_plan(outcome.plan, pending)))
+    return 0
 
 
 def _report(arguments: argparse.Namespace, *, is_new: bool) -> None:

@@ -252,10 +252,12 @@ class UnavailableDataset:
     Args:
         name: As in `ganbench list`.
         reason: What was looked for, where, and how to get it.
+        folder: The end of the reason, which data sets share: which folder it is, and how to choose another.
     """
 
     name: str
     reason: str
+    folder: str = ""
 
 
 def _check_layout(where: str, array: np.ndarray) -> None:

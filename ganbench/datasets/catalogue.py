@@ -192,7 +192,7 @@ def find_dataset(
     try:
         return load_dataset(spec, root, download=download)
     except MissingDataError as error:
-        return UnavailableDataset(str(spec), str(error))
+        return UnavailableDataset(str(spec), str(error), origin_of_root(root))
 
 
 def as_dataset(

@@ -128,7 +128,7 @@ def _measure(cell: Cell, store: Store, conditions: Conditions, progress: Progres
 
 
 def _score(cell: Cell, metric: MetricSource, evaluation: Evaluation, progress: Progress, outcome: _Outcome) -> Score:
-    progress.step_started(cell, metric.label)
+    progress.step_started(cell, f"score by {metric.label}")
     begun = time.monotonic()
     with calling(f"The metric {metric.label!r}"):
         score = evaluation.score(metric)

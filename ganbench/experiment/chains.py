@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,12 +68,17 @@ class _Group:
     model: Any
     state: Any
     generator: torch.Generator
+    told: Callable[[int], None]
+    steps: int = 0
 
     @classmethod
-    def start(cls, model: Any, starts: ChainStarts, start: str, generator: torch.Generator) -> _Group:
-        """Chains before their first step."""
+    def start(
+        cls, model: Any, starts: ChainStarts, start: str, generator: torch.Generator, told: Callable[[int], None]
+    ) -> _Group:
+        """Chains before their first step; `told` is told how many they have made, after each."""
         examples = starts.examples(start)
-        return cls(model, model.start_chains(len(starts.origins), examples=examples, generator=generator), generator)
+        state = model.start_chains(len(starts.origins), examples=examples, generator=generator)
+        return cls(model, state, generator, told)
 
     def run(self, steps: int, keep_every: int = 0) -> torch.Tensor | None:
         """Go on; the samples after every so many steps, `[kept, chains, *event_shape]` on the CPU."""
@@ -83,6 +89,8 @@ class _Group:
             self.state = self.model.step_chains(self.state, generator=self.generator)
             if keep_every and step % keep_every == 0:
                 kept.append(self.model.chain_samples(self.state, generator=self.generator).cpu().clone())
+            self.steps += 1
+            self.told(self.steps)
         return torch.stack(kept) if kept else None
 
 
@@ -108,7 +116,7 @@ def run_chains(
         starts: Where chains begin, as many as there are origins.
         features: What is followed, by name: of samples `[m, *event_shape]` on the CPU to scalars `[m, d]`.
         generators: The generator of every start, by its name; "pilot ..." for those of the pilot run.
-        told: Is told what is done.
+        told: Is told what is done, after every step.
     """
     import torch
 
@@ -121,8 +129,8 @@ def run_chains(
         thinning = max(burn_in // rounds, 1)
         samples: dict[str, Any] = {}
         for start in rule.starts:
-            told(f"{chains} chains from {start}, {burn_in + rounds * thinning} steps")
-            group = _Group.start(model, starts, start, generators(start))
+            counted = partial(_count, told, f"{chains} chains from {start}", f" of {burn_in + rounds * thinning}")
+            group = _Group.start(model, starts, start, generators(start), counted)
             group.run(burn_in)
             samples[start] = group.run(rounds * thinning, thinning).numpy()  # type: ignore[union-attr]
     return Chains(
@@ -150,7 +158,12 @@ def _pilot(
     """
     import torch
 
-    groups = [_Group.start(model, starts, start, generators(f"pilot {start}")) for start in rule.starts]
+    groups = [
+        _Group.start(
+            model, starts, start, generators(f"pilot {start}"), partial(_count, told, f"pilot from {start}", "")
+        )
+        for start in rule.starts
+    ]
     burn_in = window = rule.least_burn_in
     done = 0
     while True:
@@ -159,13 +172,16 @@ def _pilot(
             group.run(burn_in - done)
         series = torch.cat([group.run(window, spacing) for group in groups], dim=1)  # type: ignore[misc]
         done = burn_in + window
-        told(f"pilot, {done} steps")
         times = {name: spacing * _longest_time(series, feature) for name, feature in features.items()}
         needed = rule.autocorrelation_times * max(times.values())
         if min(burn_in, window) >= needed or done > rule.most_burn_in:
             return times
         wanted = min(math.ceil(_MARGIN * needed), 2 * done)
         burn_in, window = (min(max(steps, wanted), rule.most_burn_in) for steps in (done, 1))
+
+
+def _count(told: Callable[[str], None], what: str, of_total: str, step: int) -> None:
+    told(f"{what}, step {step}{of_total}")
 
 
 def _longest_time(series: torch.Tensor, feature: Features) -> float:

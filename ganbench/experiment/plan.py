@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec.structs import asdict
@@ -20,6 +20,7 @@ from ganbench.datasets import Dataset, DuplicateRule, Split, UnavailableDataset,
 from ganbench.datasets.base import content_checksum
 from ganbench.errors import StoreError, UsageError
 from ganbench.evaluation import score_key
+from ganbench.experiment.every_metric import with_every_metric
 from ganbench.files import content_key
 from ganbench.metrics.metric import Finding
 from ganbench.protocols import DatasetPlan, Protocol, Selection
@@ -33,7 +34,7 @@ from ganbench.registry.variant import Variant
 from ganbench.runtime.memory import free_bytes
 from ganbench.runtime.seeding import derive_seed
 
-__all__ = ["Cell", "Plan", "Request", "data_ref", "make_plan"]
+__all__ = ["Cell", "Estimate", "Plan", "Request", "data_ref", "make_plan"]
 
 _CHAIN_SAMPLING = 1  # raised when `ganbench.experiment.chains` draws other samples by the same rule
 
@@ -48,7 +49,7 @@ class Request:
         protocol: The protocol.
         models: Specs, classes, functions or arrays of samples; empty for the protocol's own.
         datasets: Names, paths, data sets or arrays; empty for those that the protocol runs by default.
-        metrics: Specs, classes or objects, besides the protocol's.
+        metrics: Specs, classes or objects, besides the protocol's; "all" for every installed one.
         seeds: Base seeds.
         data_root: Where data sets lie; None for the default place.
         download: Whether data that can be downloaded may be.
@@ -231,13 +232,30 @@ class Cell:
         return len(self.reusable_scores(record, record.samples)) == len(self._score_keys(record.samples))
 
 
+class Estimate(NamedTuple):
+    """How long a run may take; see `ganbench.experiment.estimates`.
+
+    Attributes:
+        seconds: What is known.
+        learnt: How many trainings, each with its sampling and scoring, are known from earlier runs on this machine.
+        given: How many are known from reference times only.
+        unknown: How many are not known.
+    """
+
+    seconds: float = 0.0
+    learnt: int = 0
+    given: int = 0
+    unknown: int = 0
+
+
 @dataclass(frozen=True)
 class Plan:
-    """The cells of an experiment, and the data sets that are not here."""
+    """The cells of an experiment, the data sets that are not here, and how long the cells that are not stored take."""
 
     request: Request
     cells: tuple[Cell, ...]
     unavailable: tuple[UnavailableDataset, ...] = ()
+    estimate: Estimate = field(default_factory=Estimate)
 
     @property
     def free_bytes(self) -> int | None:
@@ -283,7 +301,8 @@ def make_plan(request: Request) -> Plan:
 def _cells_on(request: Request, plan: DatasetPlan, dataset: Dataset, spec: Any) -> Iterator[Cell]:
     """The cells of one data set."""
     data = data_ref(dataset)
-    origin = Origin(spec, request.data_root, (*request.protocol.metrics_on(plan), *request.metrics))
+    asked = (*request.protocol.metrics_on(plan), *request.metrics)
+    origin = Origin(spec, request.data_root, with_every_metric(asked, dataset))
     metrics = find_metrics(origin.metrics)
     for metric in metrics:
         score_key(metric, "", dataset.splits[0], 0)  # refuses data that lack what it needs

@@ -21,6 +21,7 @@ from ganbench.errors import ModelError, UsageError
 from ganbench.experiment.calling import calling
 from ganbench.experiment.cluster.choice import Choice
 from ganbench.experiment.conditions import Conditions
+from ganbench.experiment.estimates import estimate
 from ganbench.experiment.executors import Executor, Processes, Serial, units_of
 from ganbench.experiment.plan import Cell, Plan, Request, make_plan
 from ganbench.experiment.progress import Progress, Silence
@@ -99,6 +100,7 @@ def run(
     layout: str | None = None,
     time_limit: float | None = None,
     cell_time_limit: float | None = None,
+    dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Run:
     """Train, sample and score models on data sets by a protocol.
@@ -108,7 +110,8 @@ def run(
         models: Specs, model classes, functions ``f(n, generator)`` or arrays of samples, in a list or one alone; the
             protocol's own by default.
         datasets: Names, paths, data sets or arrays of examples; the protocol's own by default.
-        metrics: Specs, metric classes or metrics, besides the protocol's.
+        metrics: Specs, metric classes or metrics, besides the protocol's; "all" for every installed one that the data
+            have what it needs for.
         ladder: Also the protocol's rows of known standing, from noise to the test images themselves.
         seeds: How many base seeds, from 0; or which.
         results: The results folder, in which whatever is stored is used; None keeps nothing.
@@ -129,6 +132,7 @@ def run(
         time_limit: Seconds after which no training goes on and no cell is begun. What has been trained so far is
             sampled and scored, its record says that training was stopped, and the next run goes on with it.
         cell_time_limit: The same for the training of each cell.
+        dry_run: Only plan: nothing is run or written, and the records are those that are stored.
         progress: A listener.
 
     Raises:
@@ -154,9 +158,9 @@ def run(
     choice.check(request, conditions, kept=results is not None)
     listener = progress or Silence()
     if results is not None:
-        return _run_in(request, Store(Path(results)), conditions, choice, listener, kept=True)
+        return _run_in(request, Store(Path(results)), conditions, choice, listener, kept=True, dry_run=dry_run)
     with tempfile.TemporaryDirectory(prefix="ganbench-") as folder:
-        return _run_in(request, Store(Path(folder)), conditions, choice, listener, kept=False)
+        return _run_in(request, Store(Path(folder)), conditions, choice, listener, kept=False, dry_run=dry_run)
 
 
 def evaluate(
@@ -239,22 +243,47 @@ def _listed(things: Any) -> tuple[Any, ...]:
     return tuple(str(thing) if isinstance(thing, Path) else thing for thing in listed)
 
 
-def _run_in(
-    request: Request, store: Store, conditions: Conditions, choice: Choice, progress: Progress, *, kept: bool
-) -> Run:
+def _planned(
+    request: Request, store: Store, conditions: Conditions, choice: Choice, progress: Progress
+) -> tuple[Plan, dict[Place, Record], list[Cell]]:
+    """The plan, of which the listener is told; the records that are stored; the cells that have none."""
     if conditions.device not in ("auto", "cpu") and not choice.is_cluster:
         resolve_devices(conditions.device)  # told before anything else; torch is imported for it
     plan = make_plan(request)
     stored = {} if conditions.fresh else plan.stored(store)
     pending = [cell for cell in plan.cells if cell.place not in stored]
+    if pending:
+        plan = _estimated(plan, pending, store, conditions, choice)
     progress.planned(plan, pending)
+    return plan, stored, pending
+
+
+def _run_in(
+    request: Request,
+    store: Store,
+    conditions: Conditions,
+    choice: Choice,
+    progress: Progress,
+    *,
+    kept: bool,
+    dry_run: bool,
+) -> Run:
+    plan, stored, pending = _planned(request, store, conditions, choice, progress)
     try:
-        if pending:
+        if pending and not dry_run:
             stored |= _compute(pending, request, store, conditions, choice, progress)
     finally:
         progress.finished()
-    records = tuple(stored[cell.place] for cell in plan.cells)
-    return Run(plan, records, frozenset(cell.place for cell in pending), store if kept else None)
+    records = tuple(stored[cell.place] for cell in plan.cells if cell.place in stored)
+    new = frozenset(cell.place for cell in pending if not dry_run)
+    return Run(plan, records, new, store if kept else None)
+
+
+def _estimated(plan: Plan, pending: list[Cell], store: Store, conditions: Conditions, choice: Choice) -> Plan:
+    """The plan with an estimate of how long it takes."""
+    units = units_of(pending)
+    jobs = (choice.jobs or 1) if choice.is_cluster else _jobs(plan.request, conditions.device, choice.jobs, units)
+    return replace(plan, estimate=estimate(units, store, conditions.device, jobs))
 
 
 def _compute(

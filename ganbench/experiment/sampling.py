@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from ganbench.metrics.metric import Features
 
 __all__ = ["Drawn", "checked_samples", "draw_samples", "given_samples"]
+
+_SECONDS_BETWEEN_TELLINGS = 2.0  # of how far sampling has come
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,10 @@ def draw_samples(cell: Cell, model: Any, device: str, progress: Progress) -> Dra
     n, label = cell.protocol.n_samples, cell.variant.label
     generator = torch_generator(cell.seed_for("sample"), device)
     parts, at_a_time = [], _at_a_time(model, label) or n
+    told = _now_and_then(lambda text: progress.step_started(cell, text))
     for begin in range(0, n, at_a_time):
         wanted = min(at_a_time, n - begin)
+        told(f"sample, {begin} of {n}")
         samples = model.sample(wanted, generator=generator)
         if not hasattr(samples, "detach"):
             raise ModelError(f"{label!r}: sample returned {type(samples).__name__}; expected a torch.Tensor.")
@@ -69,6 +75,19 @@ def draw_samples(cell: Cell, model: Any, device: str, progress: Progress) -> Dra
         if len(parts[-1]) != wanted:
             raise ModelError(f"{label!r}: sample({wanted}) returned {len(parts[-1])} samples.")
     return Drawn(np.concatenate(parts) if len(parts) > 1 else parts[0])
+
+
+def _now_and_then(tell: Callable[[str], None]) -> Callable[[str], None]:
+    """What may be told any number of times, and tells what it was not told lately."""
+    last = time.monotonic()
+
+    def told(text: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN_TELLINGS:
+            last = time.monotonic()
+            tell(text)
+
+    return told
 
 
 def _at_a_time(model: Any, label: str) -> int | None:
@@ -91,7 +110,7 @@ def _draw_by_chains(cell: Cell, model: Any, device: str, progress: Progress) -> 
         ChainStarts.draw(train, min(rule.chains, n), torch_generator(cell.seed_for("chain starts"))),
         _followed(cell),
         lambda start: torch_generator(cell.seed_for(f"sample from {start}"), device),
-        told=lambda text: progress.step_started(cell, f"sample, {text}"),
+        told=_now_and_then(lambda text: progress.step_started(cell, f"sample, {text}")),
     )
     checked = [checked_samples(cell, _flat(samples)) for samples in chains.samples.values()]
     return Drawn(checked[0][:n], chains)

@@ -7,23 +7,30 @@ matrix is taken. Sources: Dowson and Landau, "The Fréchet distance between mult
 https://doi.org/10.1016/0047-259X(82)90077-X; Heusel et al., "GANs trained by a two time-scale update rule converge to a
 local Nash equilibrium" (2017), https://arxiv.org/abs/1706.08500.
 
-F is biased upwards by about a constant over the number of examples, and not alike for all models: Chong and Forsyth,
+F is biased upwards by about a constant over the number n of examples, and not alike for all models: Chong and Forsyth,
 "Effectively unbiased FID and Inception Score and where to find them" (2020), https://arxiv.org/abs/1911.07023, fit a
-line in 1 / n, whose intercept is reported here beside F.
+line in 1 / n. Its intercept over n examples, their halves and their quarters is reported here beside F:
+
+    F(inf) = F(n) + F(n / 2) / 2 - F(n / 4) / 2
+
+with means over the halves and quarters. Errors are by the influence of each example x (see `influence`), which the
+normal laws' optimal map x -> mu_2 + T (x - mu_1) gives in closed form:
+
+    phi(x) = (x - mu_1)^T (1 - T) (x - mu_1) + 2 (mu_1 - mu_2)^T (x - mu_1)
+
+Pairs of examples from different halves, from different quarters of a half, and from one quarter count 1, 2 and 0 times
+in F(inf), which makes its quadratic variance 3/2 of that of F.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ganbench.hyperparameters import check_integer
+from ganbench.metrics.influence import influence_error
 from ganbench.metrics.metric import Curve, Finding, MetricResult, Value
 from ganbench.metrics.moments import BlockMoments
-from ganbench.metrics.spaces import feature_space, space_needs
-from ganbench.metrics.standard_error import jackknife_error
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -31,8 +38,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Frechet", "frechet_distance"]
 
-_LEAST = 4  # blocks
-_HALVINGS = (1, 2, 4)  # all blocks together, two halves of them, four quarters
+_QUARTERS = ((0,), (1,), (2,), (3,))
+_HALVES = ((0, 2), (1, 3))
+_ALL = (0, 1, 2, 3)
+_QUADRATIC = 1.5  # of the extrapolated distance
+_LEAST = 16
 _ACROSS = "samples and test examples"
 
 
@@ -40,28 +50,25 @@ class Frechet:
     """The distance at the number of examples that there are, and extrapolated to infinitely many.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
-        blocks: Into how many blocks both sets are dealt for the extrapolation and the errors; a multiple of 4. Fewer,
-            where there are not two examples of both sets for each.
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
 
     Raises:
         ValueError: A setting outside its range.
     """
 
     name = "frechet"
-    version = 1
+    version = 2
     direction = "lower"
     symmetric = True
 
-    def __init__(self, *, space: str = "components", blocks: int = 16) -> None:
+    def __init__(self, *, space: str = "components") -> None:
         self.needs = ("test", *space_needs(space))
-        check_integer("blocks", blocks, least=8, most=1000)  # a quarter without one of its blocks is not empty
-        if blocks % 4:
-            raise ValueError(f"blocks is {blocks}; accepted: a multiple of 4.")
-        self.space, self.blocks = space, blocks
+        self.reads = space_files(space)
+        self.space = space
 
     def measure(self, *, generated: torch.Tensor, test: torch.Tensor, **training: Any) -> MetricResult:
-        """Values `frechet_distance` and `frechet_distance_extrapolated`, with their errors by the jackknife.
+        """Values `frechet_distance` and `frechet_distance_extrapolated`, with their errors.
 
         As many test examples as samples enter, or the other way round; all of both enter `frechet_distance_all`. The
         curve "samples" is the distance against the number of examples.
@@ -70,24 +77,75 @@ class Frechet:
             DataError: There are fewer than sixteen samples or test examples.
         """
         for role, examples in (("generated", generated), ("test", test)):
-            require(role, examples, 4 * _LEAST, "frechet")
+            require(role, examples, _LEAST, "frechet")
         features = feature_space(self.space, **training)
-        x, y = features(chosen(generated)), features(chosen(test))
-        origin, n = y.double().mean(0), min(len(x), len(y))
-        blocks = min(self.blocks, n // 2 // _LEAST * _LEAST)
-        pair = [BlockMoments.of(points[:n], blocks, origin) for points in (x, y)]
-        everything = [BlockMoments.of(points, 1, origin).over([0])[1:] for points in (x, y)]
-        numbers, distances = _curve(pair, range(blocks))
-        without = [_curve(pair, [b for b in range(blocks) if b != left]) for left in range(blocks)]
-        error = jackknife_error(np.array([curve[1][0] for curve in without]))
-        extrapolated_error = jackknife_error(np.array([_intercept(*curve) for curve in without]))
+        pair = [features(chosen(examples)).double() for examples in (generated, test)]
+        origin, n = pair[1].mean(0), min(map(len, pair))
+        quarters = [BlockMoments.of(points[:n], len(_QUARTERS), origin) for points in pair]
+        whole, *halves = (_Coupling.of(*(one.over(some)[1:] for one in quarters)) for some in (_ALL, *_HALVES))
+        of_halves = sum(half.distance for half in halves) / len(halves)
+        of_quarters = sum(
+            frechet_distance(*(part for one in quarters for part in one.over(some)[1:])) for some in _QUARTERS
+        ) / len(_QUARTERS)
+        everything = [BlockMoments.of(points, 1, origin).over([0])[1:] for points in pair]
+        sets = [[found.influence(points[:n], of) for found in (whole, *halves)] for of, points in enumerate(pair)]
+        limit = whole.distance + of_halves / 2 - of_quarters / 2
         values = {
-            "frechet_distance": Value(distances[0], "", error, _ACROSS),
-            "frechet_distance_extrapolated": Value(_intercept(numbers, distances), "", extrapolated_error, _ACROSS),
+            "frechet_distance": Value(whole.distance, "", influence_error(sets), _ACROSS),
+            "frechet_distance_extrapolated": Value(limit, "", influence_error(sets, _QUADRATIC), _ACROSS),
             "frechet_distance_all": Value(frechet_distance(*everything[0], *everything[1])),
         }
-        curve = Curve("n_samples", "frechet_distance", tuple(numbers), tuple(distances))
-        return MetricResult(values, {"samples": curve}, _findings(n, everything[1][1]))
+        curve = Curve("n_samples", "frechet_distance", (n, n / 2, n / 4), (whole.distance, of_halves, of_quarters))
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, {"samples": curve}, (*_findings(n, everything[1][1]), *of_space))
+
+
+@dataclass(frozen=True)
+class _Coupling:
+    """Two normal laws and the optimal maps between them.
+
+    Attributes:
+        distance: F.
+        means: float64 `[d]`, of both.
+        maps: float64 `[d, d]`, the linear part of the map from each to the other.
+    """
+
+    distance: float
+    means: tuple[torch.Tensor, torch.Tensor]
+    maps: tuple[torch.Tensor, torch.Tensor]
+
+    @classmethod
+    def of(cls, first: tuple[torch.Tensor, torch.Tensor], second: tuple[torch.Tensor, torch.Tensor]) -> _Coupling:
+        """Of their means and covariances; where a law has no spread, its map is 0."""
+        import torch
+
+        root, inverse = _root(first[1])
+        eigenvalues, vectors = torch.linalg.eigh(root.T @ second[1] @ root)
+        roots = eigenvalues.clamp(min=0).sqrt()
+        there = inverse @ vectors
+        back = root @ vectors
+        inverses = torch.where(eigenvalues > _NEGLIGIBLE * eigenvalues[-1], 1 / roots, 0)
+        distance = (first[0] - second[0]).square().sum() + first[1].trace() + second[1].trace() - 2 * roots.sum()
+        maps = (there * roots) @ there.T, (back * inverses) @ back.T
+        return cls(float(distance), (first[0], second[0]), maps)
+
+    def influence(self, points: torch.Tensor, which: int) -> torch.Tensor:
+        """Of the points `[n, d]` of the first (0) or second (1) set on the distance: float64 `[n]`."""
+        centred, difference = points - self.means[which], self.means[which] - self.means[1 - which]
+        return (centred * (centred - centred @ self.maps[which] + 2 * difference)).sum(1)
+
+
+_NEGLIGIBLE = 1e-12  # of the largest eigenvalue
+
+
+def _root(covariance: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """R `[d, d]` with R Rᵀ the covariance, which has the eigenvalues of its square root; and the inverse of Rᵀ."""
+    import torch
+
+    eigenvalues, vectors = torch.linalg.eigh(covariance)
+    roots = eigenvalues.clamp(min=0).sqrt()
+    inverses = torch.where(eigenvalues > _NEGLIGIBLE * eigenvalues[-1], 1 / roots, 0)
+    return vectors * roots, vectors * inverses
 
 
 def frechet_distance(
@@ -100,31 +158,7 @@ def frechet_distance(
     >>> round(frechet_distance(zero, one, zero + 1, 4 * one), 12)
     2.0
     """
-    import torch
-
-    eigenvalues, vectors = torch.linalg.eigh(covariance)
-    root = vectors * eigenvalues.clamp(min=0).sqrt()  # S_1 = root rootᵀ, which has the eigenvalues of S_1^(1/2)
-    product = torch.linalg.eigvalsh(root.T @ other_covariance @ root)
-    traces = covariance.trace() + other_covariance.trace() - 2 * product.clamp(min=0).sqrt().sum()
-    return float((mean - other_mean).square().sum() + traces)
-
-
-def _curve(pair: Sequence[BlockMoments], blocks: Sequence[int]) -> tuple[list[float], list[float]]:
-    """Numbers of examples, falling, and the mean distance of disjoint subsets of as many."""
-    numbers, distances = [], []
-    for parts in _HALVINGS:
-        found = []
-        for first in range(parts):
-            moments = [one.over(blocks[first::parts]) for one in pair]
-            found.append((moments[0][0], frechet_distance(*moments[0][1:], *moments[1][1:])))
-        numbers.append(sum(n for n, _ in found) / parts)
-        distances.append(sum(distance for _, distance in found) / parts)
-    return numbers, distances
-
-
-def _intercept(numbers: Sequence[float], distances: Sequence[float]) -> float:
-    """Of the line in 1 / n, by least squares."""
-    return float(np.polynomial.polynomial.polyfit(1 / np.array(numbers), distances, 1)[0])
+    return _Coupling.of((mean, covariance), (other_mean, other_covariance)).distance
 
 
 def _findings(n: int, covariance: torch.Tensor) -> tuple[Finding, ...]:

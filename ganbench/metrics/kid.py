@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ class KernelDistance:
     """The mean of the blocks' MMD^2, with its error and its 95 % interval by Student's t.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         block: Examples of either side in a block; fewer where there are not enough for ten blocks.
 
     Raises:
@@ -42,6 +43,7 @@ class KernelDistance:
 
     def __init__(self, *, space: str = "pixels", block: int = 1000) -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         check_integer("block", block, least=2, most=10_000)
         self.space, self.block = space, block
 
@@ -71,7 +73,9 @@ class KernelDistance:
             "block": Value(size),
         }
         text = f"blocks of {size} examples are small: the interval is wide"
-        return MetricResult(values, findings=(Finding("few-examples", text),) if size < 50 else ())
+        limits = (Finding("few-examples", text),) if size < 50 else ()
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, findings=(*limits, *of_space))
 
 
 def cubic_mmd(x: torch.Tensor, y: torch.Tensor) -> float:

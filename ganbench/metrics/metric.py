@@ -189,8 +189,9 @@ class Metric(Protocol):
         direction: Of the first value: "higher" is better, "lower" is, or "neither".
         needs: Which of `ROLES` it is given besides the samples; a stored score depends on these and no others.
 
-    Three attributes may be left out. ``uses = ("labels",)`` names roles that it is given where there are any: arguments
-    with `None`, or parts that are None, otherwise. Two tell `ganbench check` what to expect:
+    Four attributes may be left out. ``uses = ("labels",)`` names roles that it is given where there are any: arguments
+    with `None`, or parts that are None, otherwise. ``reads = ("weights.npz",)`` names files on whose content a stored
+    score depends as well. Two tell `ganbench check` what to expect:
 
     - ``symmetric = True``: samples and test data may exchange roles without changing the first value;
     - ``at_identity``: the first value where the samples are the test data. Without it, a metric with a direction must

@@ -6,20 +6,17 @@ over the m samples x and the n test examples y, with k(x, y) = exp(-||x - y||^2 
 falls below 0 about as often as not where both are of one law. s is the median distance of two test examples, so that
 all models are measured by one ruler. Source: Gretton, Borgwardt, Rasch, Schölkopf and Smola, "A kernel two-sample test"
 (2012), https://jmlr.org/papers/v13/gretton12a.html.
-
-Its variance is that of a two-sample U-statistic (Serfling, "Approximation Theorems of Mathematical Statistics", 1980,
-section 5.2, https://doi.org/10.1002/9780470316481).
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import DataError
 from ganbench.hyperparameters import check_integer, check_number
+from ganbench.metrics.influence import influence_error
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -37,7 +34,8 @@ class MMD:
     """The squared maximum mean discrepancy, its error, and a permutation p-value.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         bandwidth: s as a multiple of the median distance between test examples.
         permutations: Of the test.
         limit: How many samples, and test examples, the test permutes, chosen by their content; 0 for all.
@@ -47,13 +45,14 @@ class MMD:
     """
 
     name = "mmd"
-    version = 1
+    version = 2
     direction = "lower"
 
     def __init__(
         self, *, space: str = "pixels", bandwidth: float = 1.0, permutations: int = 499, limit: int = 1000
     ) -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         check_number("bandwidth", bandwidth, above=0)
         check_integer("permutations", permutations, least=19, most=100_000)
         check_integer("limit", limit, least=0)
@@ -80,7 +79,9 @@ class MMD:
         }
         few = min(len(x), len(y))
         text = f"{few} examples on one side are few: only large differences show"
-        return MetricResult(values, findings=(Finding("few-examples", text),) if few < _FEW else ())
+        limits = (Finding("few-examples", text),) if few < _FEW else ()
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, findings=(*limits, *of_space))
 
 
 def median_distance(examples: torch.Tensor) -> float:
@@ -98,19 +99,46 @@ def median_distance(examples: torch.Tensor) -> float:
 
 
 def mmd_with_error(x: torch.Tensor, y: torch.Tensor, bandwidth: float) -> tuple[float, float]:
-    """The unbiased MMD^2 of `[m, d]` and `[n, d]` points, m, n >= 2, and its standard error.
+    """The unbiased MMD^2 of `[m, d]` and `[n, d]` points, m, n >= 2, and its standard error (see `influence`).
 
-        error^2 = 4 V_x / m + 4 V_y / n
-
-    with V the variances of the projections h(x_i) = mean_j k(x_i, x_j) - mean_j k(x_i, y_j), as they are estimated: too
-    large by the noise of these means, so up to the square root of 2 where the laws agree.
+    The influence of x_i is 2 mean_j k(x_i, x_j) - 2 mean_j k(x_i, y_j). Sets of less than four have no halves: their
+    error is up to the square root of 2 too large.
     """
-    xx, yy, xy = (_sums(*pair, bandwidth) for pair in ((x, x), (y, y), (x, y)))
-    m, n = len(x), len(y)
-    of_x, of_y = (xx.rows - 1) / (m - 1), (yy.rows - 1) / (n - 1)  # k(x, x) = 1
-    across_x, across_y = xy.rows / n, xy.columns / m
-    mmd = float(of_x.mean() + of_y.mean() - across_x.mean() - across_y.mean())
-    return mmd, math.sqrt(4 * float((of_x - across_x).var()) / m + 4 * float((of_y - across_y).var()) / n)
+    of_x, of_y = _within(x, bandwidth), _within(y, bandwidth)
+    to_y, to_x = _between(x, y, bandwidth)
+    mmd = float(of_x[0].mean() + of_y[0].mean() - to_y[0].mean() - to_x[0].mean())
+    return mmd, influence_error((2 * own - 2 * other).unbind() for own, other in ((of_x, to_y), (of_y, to_x)))
+
+
+def _within(x: torch.Tensor, bandwidth: float) -> torch.Tensor:
+    """The mean similarity of each point to the others: to all, to the first half, and to the rest; float64 `[3, n]`."""
+    import torch
+
+    first, rest = (_sums(x, half, bandwidth).rows for half in x.tensor_split(2))
+    n, half = len(x), -(-len(x) // 2)
+    in_first = (torch.arange(n) < half).double()
+    whole = (first + rest - 1) / (n - 1)  # k(x, x) = 1
+    if n < 4:
+        return whole.expand(3, n)
+    return torch.stack(
+        (whole, (first - in_first) / (half - in_first), (rest - 1 + in_first) / (n - half - 1 + in_first))
+    )
+
+
+def _between(x: torch.Tensor, y: torch.Tensor, bandwidth: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean similarity of points to those of the other set: to all, half and rest; float64 `[3, m]`, `[3, n]`."""
+    import torch
+
+    sums = [[_sums(one, other, bandwidth) for other in y.tensor_split(2)] for one in x.tensor_split(2)]
+    to_y = torch.stack([torch.cat([part[h].rows for part in sums]) for h in (0, 1)])
+    to_x = torch.stack([torch.cat([part.columns for part in parts]) for parts in sums])
+    means = []
+    for halves, other in ((to_y, y), (to_x, x)):
+        n, half = len(other), -(-len(other) // 2)
+        whole = halves.sum(0) / n
+        parts = (halves[0] / half, halves[1] / (n - half))
+        means.append(torch.stack((whole, *parts)) if n >= 4 else whole.expand(3, len(whole)))
+    return means[0], means[1]
 
 
 def _sums(x: torch.Tensor, y: torch.Tensor, bandwidth: float) -> KernelSums:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class NearestNeighborTwoSample:
     """The leave-one-out accuracy of one nearest neighbour, its halves, and a one-sided p-value.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         permutations: Of the test; they are the same every time.
         limit: How many samples and test examples are looked at, as many of both, chosen by their content; 0 for all.
 
@@ -44,6 +45,7 @@ class NearestNeighborTwoSample:
 
     def __init__(self, *, space: str = "pixels", permutations: int = 499, limit: int = 10_000) -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         check_integer("permutations", permutations, least=19, most=100_000)
         check_integer("limit", limit, least=0)
         self.space, self.permutations, self.limit = space, permutations, limit
@@ -74,7 +76,8 @@ class NearestNeighborTwoSample:
             "accuracy_on_samples": Value(float(own[:n].mean())),
             "accuracy_on_test": Value(float(own[n:].mean())),
         }
-        return MetricResult(values, findings=_findings(accuracy, below, n))
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, findings=(*_findings(accuracy, below, n), *of_space))
 
 
 def _neighbours(points: torch.Tensor) -> torch.Tensor:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class PRDC:
     Errors are across both samples and test examples, by random halves of two thousand of each at most.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         k: Neighbours.
         limit: How many samples and test examples are looked at, chosen by their content; 0 for all.
 
@@ -53,6 +54,7 @@ class PRDC:
 
     def __init__(self, *, space: str = "pixels", k: int = 5, limit: int = 10_000) -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         check_integer("k", k)
         check_integer("limit", limit, least=0)
         self.space, self.k, self.limit = space, k, limit
@@ -74,7 +76,8 @@ class PRDC:
             for name, share in shares.items()
         }
         values["expected_coverage"] = Value(expected_coverage(len(data), len(ours), self.k))
-        return MetricResult(values, findings=_findings(radii, our_radii, self.k))
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, findings=(*_findings(radii, our_radii, self.k), *of_space))
 
 
 def expected_coverage(n: int, m: int, k: int) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.features import train_classifier
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ class ClassifierTwoSample:
     """The accuracy on held-out halves, its binomial error, and a one-sided p-value.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         limit: How many samples and test examples are looked at, as many of both, chosen by their content; 0 for all.
 
     Raises:
@@ -39,6 +40,7 @@ class ClassifierTwoSample:
 
     def __init__(self, *, space: str = "pixels", limit: int = 10_000) -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         check_integer("limit", limit, least=0)
         self.space, self.limit = space, limit
 
@@ -68,4 +70,6 @@ class ClassifierTwoSample:
             "accuracy_on_test": Value(on_test / half),
         }
         text = f"{n} held-out examples are few: only large differences show"
-        return MetricResult(values, findings=(Finding("few-examples", text),) if n < 100 else ())
+        limits = (Finding("few-examples", text),) if n < 100 else ()
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, findings=(*limits, *of_space))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer, check_number
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.spaces import feature_space, space_needs
+from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Vendi:
     """The Vendi score of samples beside that of equally many test examples.
 
     Args:
-        space: "pixels", "components" (64 principal components of the training data) or "classifier" (hidden units).
+        space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
+            "inception", or a program's file, as "features.pt2" (`ganbench.metrics.spaces`).
         bandwidth: s as a multiple of the median distance between test examples.
         limit: How many samples, and as many test examples, are looked at, chosen by their content.
 
@@ -48,6 +49,7 @@ class Vendi:
 
     def __init__(self, *, space: str = "pixels", bandwidth: float = 1.0, limit: int = 1000) -> None:
         self.needs = ("test", *space_needs(space))
+        self.reads = space_files(space)
         check_number("bandwidth", bandwidth, above=0)
         check_integer("limit", limit, least=2, most=10_000)
         self.space, self.bandwidth, self.limit = space, bandwidth, limit
@@ -77,7 +79,8 @@ class Vendi:
             "relative_vendi_score": Value(ratio, "", ratio * of_ratio, "samples and test examples"),
             "bandwidth": Value(bandwidth),
         }
-        return MetricResult(values, findings=_findings(n, max(score, of_test)))
+        of_space = space_findings(self.space, test=test, **training)
+        return MetricResult(values, findings=(*_findings(n, max(score, of_test)), *of_space))
 
 
 def gaussian_similarities(points: torch.Tensor, bandwidth: float) -> torch.Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ganbench import __version__
 
-__all__ = ["collect_provenance"]
+__all__ = ["collect_provenance", "installed_version", "processor_name"]
 
 _PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "torchvision")
 
@@ -33,20 +33,21 @@ def _lasting(device: str) -> dict[str, Any]:
     """What stays as it is while this process runs."""
     import torch
 
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else _processor()
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else processor_name()
     return {
         "ganbench": __version__,
         "commit": _commit(),
         "python": platform.python_version(),
-        "packages": {package: _version(package) for package in _PACKAGES},
+        "packages": {package: installed_version(package) for package in _PACKAGES},
         "system": platform.system(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "device": device,
         "device_name": name,
     }
 
 
-def _version(package: str) -> str:
+def installed_version(package: str) -> str:
+    """The version of a package; empty where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -73,7 +74,7 @@ def _git(root: Path, *arguments: str) -> str:
     return done.stdout.decode(errors="replace").strip()
 
 
-def _processor() -> str:
+def processor_name() -> str:
     """The processor's own name where the system tells it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():

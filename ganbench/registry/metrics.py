@@ -10,10 +10,11 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from ganbench.errors import UsageError
-from ganbench.files import content_key
+from ganbench.files import content_key, file_sha256
 from ganbench.metrics.metric import ROLES, Metric
 from ganbench.registry.source import Source, check_names, find_target, installed, object_target
 from ganbench.registry.specs import Spec, format_spec, like_default, normal_path, parse_spec, same_setting
@@ -35,8 +36,13 @@ _ATTRIBUTES: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda v: isinstance(v, tuple | list) and all(role == "labels" for role in v),
         'left out, or ("labels",)',
     ),
+    "reads": (
+        lambda v: isinstance(v, tuple | list) and all(isinstance(path, str) for path in v),
+        'left out, or the paths of files, as in reads = ("weights.npz",)',
+    ),
     "measure": (callable, "a method"),
 }
+_OPTIONAL = ("uses", "reads")
 """What a metric has, whether a value is right, and what else it should be."""
 
 
@@ -188,14 +194,25 @@ def _checked(
     """
     owner = f"The metric {type(metric).__name__!r}"
     for attribute, (is_right, expected) in _ATTRIBUTES.items():
-        if attribute == "uses" and not hasattr(metric, attribute):
+        if attribute in _OPTIONAL and not hasattr(metric, attribute):
             continue
         if not hasattr(metric, attribute):
             raise UsageError(f"{owner} lacks {attribute!r}; {_CONTRACT}.")
         value = getattr(metric, attribute)
         if not is_right(value):
             raise UsageError(f"{owner} has {attribute} = {value!r}; expected {expected}.")
-    return MetricSource(metric, settings, effective, depends_on)
+    return MetricSource(metric, settings, effective, {**depends_on, **_files_read(owner, metric)})
+
+
+def _files_read(owner: str, metric: Any) -> dict[str, str]:
+    """The sha256 of every file whose content the metric's numbers depend on, by its name."""
+    found = {}
+    for path in map(Path, getattr(metric, "reads", ())):
+        try:
+            found[path.name] = file_sha256(path)
+        except OSError as error:
+            raise UsageError(f"{owner} reads {path}, which cannot be read: {error.strerror}.") from error
+    return found
 
 
 def names_metric(spec: Any) -> bool:

@@ -22,12 +22,18 @@ def describe(record: Record) -> str:
 
 
 def provenance(record: Record) -> dict[str, str]:
-    """What the metadata of a picture says of where it comes from."""
+    """What the metadata of a picture says of where it comes from.
+
+    Protocol, model (its spec, with its mark where it has one), data set, fold, seed, the commit that scored it, and key
+    and sha256 of the samples.
+    """
     return {
         "protocol": record.protocol,
         "model": record.model.identity,
         "dataset": record.dataset.identity,
         "fold": record.fold,
         "seed": str(record.seed),
+        "commit": str(record.provenance.get("commit", "")),
+        "samples key": "" if record.samples is None else record.samples.key,
         "samples sha256": "" if record.samples is None else record.samples.sha256,
     }

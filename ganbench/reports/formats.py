@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from ganbench.choices import TableFormat
 from ganbench.errors import printable
 from ganbench.protocols import Protocol
+from ganbench.reports.latex import render_latex
 
 __all__ = ["Titles", "render_text", "suffix", "with_error"]
 
 _NOTE_WIDTH = 100
 _GAP = 2  # spaces between columns
 _SUFFIX = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
-_TABULATE = {"text": "simple", "markdown": "github", "latex": "latex_raw"}
-_LATEX = str.maketrans(
-    {character: f"\\{character}" for character in "&%#_${}"}
-    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"}
-)
+_TABULATE = {"text": "simple", "markdown": "github"}
 
 
 def suffix(format: TableFormat) -> str:
@@ -63,11 +60,14 @@ def render_text(
     """
     from tabulate import tabulate
 
+    title = _plain(" ".join(title.split()), format)
+    if format == "latex":
+        printed = [[printable(cell) for cell in line] for line in lines]
+        return render_latex(title, [printable(head) for head in heads], printed, map(printable, notes))
     # numbers are strings already: tabulate must not reformat them
     cells = [[_escape(cell, format) for cell in line] for line in lines]
     heads = [_escape(head, format) for head in heads]
     below = "\n".join(_note(note, format, width) for note in notes)
-    title = _plain(" ".join(title.split()), format)  # one line, as a comment is
     if format == "text":
         title = title if width is None else textwrap.fill(title, width, break_on_hyphens=False)
         broken = _fitted([heads, *cells], widths, width)
@@ -75,7 +75,7 @@ def render_text(
             return f"{title}\n\n{_stacked(heads, cells, width or 0)}\n\n{below}\n"
         heads, *cells = broken
     table = tabulate(cells, headers=heads, tablefmt=_TABULATE[format], disable_numparse=True)
-    return f"{'% ' if format == 'latex' else ''}{title}\n\n{table}\n\n{below}\n"
+    return f"{title}\n\n{table}\n\n{below}\n"
 
 
 def _fitted(lines: list[list[str]], widths: Sequence[int] | None, width: int | None) -> list[list[str]] | None:
@@ -138,7 +138,9 @@ class Titles:
         return f"Scores by the protocol {self.protocol.name!r}"
 
     def model(self, spec: str) -> str:
-        """The title of a model, with its settings where the spec has any."""
+        """The title of a model: by its whole spec, else by its name, with the settings where the spec has any."""
+        if spec in self.protocol.titles:
+            return self.protocol.titles[spec]
         name, bracket, settings = spec.partition("[")
         if name not in self.protocol.titles or (bracket and not settings.endswith("]")):
             return spec
@@ -154,9 +156,7 @@ class Titles:
 
 
 def _note(text: str, format: TableFormat, width: int | None = None) -> str:
-    text = _plain(" ".join(text.split()), format)  # a reason may have several lines, and a comment is one
-    if format == "latex":
-        return f"% {text}"
+    text = _plain(" ".join(text.split()), format)  # a reason may have several lines
     return (
         f"- {text}"
         if format == "markdown"
@@ -172,6 +172,4 @@ def _plain(text: str, format: TableFormat) -> str:
 
 def _escape(text: str, format: TableFormat) -> str:
     text = _plain(text, format)
-    if format == "markdown":
-        return text.replace("|", r"\|")
-    return text.translate(_LATEX) if format == "latex" else text
+    return text.replace("|", r"\|") if format == "markdown" else text

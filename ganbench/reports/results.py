@@ -20,10 +20,9 @@ from ganbench.records.row import to_frame
 from ganbench.records.store import Store
 from ganbench.registry.metrics import find_metric
 from ganbench.registry.specs import format_spec, parse_spec
-from ganbench.reports.captions import describe, provenance
 from ganbench.reports.formats import suffix
-from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet, suspicion_sheet
-from ganbench.reports.suspicion import suspects
+from ganbench.reports.record_sheets import SHEETS, draw_sheets, is_of
+from ganbench.reports.sheets import is_image
 from ganbench.reports.table1 import render_table
 from ganbench.reports.table2 import Comparison, compare_models
 from ganbench.reports.verdicts import judged, printed_by_others
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     import pandas
 
 __all__ = ["stored_protocols", "stored_records", "table", "table2", "write_reports"]
-
-_SHOWN, _PICTURED = 100, 24  # samples of a sheet; samples beside their nearest training example
 
 
 def table(
@@ -255,8 +252,7 @@ def _only_protocol(results: str | Path) -> str:
 def write_reports(run: Run) -> list[Path]:
     """Write the tables of a run to `tables/` and pictures of its samples to `sheets/` in its results folder.
 
-    Of every model there are, for the first fold and seed, its samples, some of them beside their nearest training
-    example, and those that look most like copies above theirs.
+    Of every model there are, for the first fold and seed, those of `ganbench.reports.record_sheets`.
 
     Returns:
         The files, written now or before.
@@ -273,34 +269,22 @@ def write_reports(run: Run) -> list[Path]:
     for cell, record in zip(run.plan.cells, run.records, strict=True):
         if record.status == "done" and record.place[:2] not in seen:
             seen.add(record.place[:2])
-            written += _write_sheets(run.store, cell, record, new=record.place in run.new)
+            written += _write_sheets(run.store, cell, record)
     return written
 
 
-def _write_sheets(store: Store, cell: Cell, record: Record, *, new: bool) -> list[Path]:
+def _write_sheets(store: Store, cell: Cell, record: Record) -> list[Path]:
+    """Draw the sheets of a record, unless those that are there are of it."""
     if not is_image(cell.dataset.event_shape):
         return []
-    record_path = store.record_path(cell.protocol.name, cell.place)
-    folder = store.root / "sheets" / record_path.parent.relative_to(store.root / "records")
-    sheets = [folder / "samples.png", folder / "neighbors.png"]
-    if len(cell.split.test) > 1:
-        sheets.append(folder / "suspicion.png")
-    if new or not all(sheet.exists() for sheet in sheets):
+    place = store.record_path(cell.protocol.name, cell.place).parent.relative_to(store.root / "records")
+    sheets = [store.root / "sheets" / place / name for name in SHEETS[: 2 + (len(cell.split.test) > 1)]]
+    if not all(is_of(sheet, record) for sheet in sheets):
         samples = _samples(store, cell, record)
         if samples is None:
             return []
-        title, metadata = describe(record), provenance(record)
-        for sheet in sheets[2:]:
-            write_atomically(sheet, _suspicion_sheet(samples, cell, title, metadata))
-        samples = samples[:_SHOWN]
-        drawn = f"{title}. The first {len(samples)} samples."
-        write_atomically(sheets[0], sample_sheet(samples, title=drawn, metadata=metadata))
-        samples = samples[:_PICTURED]
-        drawn = (
-            f"{title}. The first {len(samples)} samples; at the right of each, framed, the nearest training example."
-        )
-        nearest = _nearest(samples, cell)
-        write_atomically(sheets[1], neighbor_sheet(samples, nearest, title=drawn, metadata=metadata))
+        for sheet, content in zip(sheets, draw_sheets(samples, cell.split, record).values(), strict=True):
+            write_atomically(sheet, content)
     return sheets
 
 
@@ -312,21 +296,3 @@ def _samples(store: Store, cell: Cell, record: Record) -> np.ndarray | None:
         return given_samples(cell, cell.model).samples
     stored = store.read_samples(record.samples.key) if record.samples else None
     return None if stored is None else stored[0]
-
-
-def _suspicion_sheet(samples: np.ndarray, cell: Cell, title: str, metadata: dict[str, str]) -> bytes:
-    train, held_out = cell.split.train, cell.split.test
-    found = suspects(samples, train, held_out, _PICTURED)
-    drawn = (
-        f"{title}. Of all {len(samples)} samples the {len(found.rows)} most suspicious, first the most; below each, "
-        "framed, the nearest training example. Its distance, in units of what is usual for test examples around, is "
-        f"{found.ratios[0]:.2f} to {found.ratios[-1]:.2f}; as large a share of test examples reaches {found.usual:.2f}."
-    )
-    return suspicion_sheet(samples[found.rows], train[found.nearest], title=drawn, metadata=metadata)
-
-
-def _nearest(samples: np.ndarray, cell: Cell) -> np.ndarray:
-    from ganbench.metrics import nearest_neighbors
-
-    train = cell.split.train
-    return train[nearest_neighbors(samples, train)[1][:, 0].numpy()]

@@ -10,6 +10,7 @@ import numpy as np
 
 __all__ = [
     "FRAME",
+    "TITLE_HEIGHT",
     "figure2_pixels",
     "grid_pixels",
     "is_image",
@@ -22,9 +23,12 @@ __all__ = [
 FRAME = (255, 210, 0)
 """The colour around training examples: yellow."""
 
+TITLE_HEIGHT = "Title height"
+"""The text chunk of a PNG that says how many of its rows of pixels show its title."""
+
 _GAP = 2  # pixels of background between images
-_LEAST_SIDE = 32  # smaller images are enlarged by a whole factor
-_FONT_SIZE, _LINE = 12, 16  # pixels
+_LEAST_SIDE = 64  # smaller images are enlarged by a whole factor
+_FONT_SIZE, _LINE = 14, 19  # pixels
 
 
 def is_image(event_shape: tuple[int, ...]) -> bool:
@@ -33,17 +37,17 @@ def is_image(event_shape: tuple[int, ...]) -> bool:
 
 
 def sample_sheet(
-    images: np.ndarray, columns: int = 10, *, title: str = "", metadata: Mapping[str, str] | None = None
+    samples: np.ndarray, nearest: np.ndarray, *, title: str = "", metadata: Mapping[str, str] | None = None
 ) -> bytes:
-    """A PNG of images `[n, *event_shape]`, row by row, as `shown_values` shows them.
+    """A PNG as the paper's Figure 2, see `figure2_pixels`.
 
     Args:
-        images: The images.
-        columns: Images in a row.
+        samples: `[rows, columns, *event_shape]`.
+        nearest: `[rows, *event_shape]`.
         title: Text above them.
         metadata: What the PNG says of itself, as text chunks.
     """
-    return _png(grid_pixels(images, columns), title, metadata)
+    return _png(figure2_pixels(samples, nearest), title, metadata)
 
 
 def neighbor_sheet(
@@ -166,12 +170,13 @@ def _png(pixels: np.ndarray, title: str, metadata: Mapping[str, str] | None) -> 
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
+    image = _titled(Image.fromarray(pixels), title)
+    height = image.height - len(pixels)
     information = PngInfo()
-    for key, text in {"Title": title, **(metadata or {})}.items():
+    for key, text in {"Title": title, TITLE_HEIGHT: str(height) if title else "", **(metadata or {})}.items():
         if text:
             information.add_itxt(key, text)
     buffer = io.BytesIO()
-    image = _titled(Image.fromarray(pixels), title)
     image.save(buffer, format="PNG", optimize=True, pnginfo=information)
     return buffer.getvalue()
 

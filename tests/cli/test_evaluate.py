@@ -238,7 +238,18 @@ def test_data_that_are_not_here(command, toys, tmp_path):
     arguments = ["--dataset", "tfd", "--data", str(tmp_path / "data"), "--quiet"]
     code, out, err = command("evaluate", f"{toys}:uniform", *arguments)
     assert (code, out) == (1, "")
-    assert f"tfd was not run: The data of 'tfd' are missing: looked for {tmp_path}/data/" in err
+    assert f"not run for want of data: tfd.\n  The data of 'tfd' are missing: looked for {tmp_path}/data/" in err
     assert "was given (--data DIR" in err
     assert "GANBENCH_DATA" not in err
     assert not (tmp_path / "results").exists()
+
+
+def test_missing_data_and_failures_are_told_as_by_run_all(command, samples, toys, toy_images, tmp_path):
+    code, out, err = command("evaluate", samples(), "--dataset", "tfd", "--data", str(tmp_path))
+    assert (code, out) == (1, "")
+    assert err.startswith("ganbench: goodfellow2014: not run for want of data: tfd.\n  The data of 'tfd' are missing")
+    assert err.count("The folder of the data") == 1
+    code, out, err = command("evaluate", f"{toys}:RaisesInSample", "--dataset", toy_images, "--quiet")
+    assert (code, out.splitlines()[1:]) == (1, ["  failed"])
+    assert "failed: RuntimeError: no samples today" in err
+    assert f"The traceback is in {tmp_path / 'results' / 'records'}" in err

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from ganbench.cli import _build_parser
+from ganbench.cli import build_parser
 
 
 def parsed(*arguments):
-    return _build_parser().parse_args(arguments)
+    return build_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_job_of_a_cluster_needs_no_core_here(command, tmp_path):
 def test_the_protocol_is_that_of_the_data(command, tmp_path):
     arguments = ["--datasets", "mnist", "--data", str(tmp_path / "nowhere"), "--models", "dbn"]
     err = command("run-all", *arguments)[2]
-    assert err.startswith("Table 1 of Generative Adversarial Nets")
+    assert err.startswith("ganbench: goodfellow2014: not run for want of data: mnist.")
     code, _, err = command("run-all", "--datasets", "mnist", "digits")
     assert code == 2
     assert "No protocol has all of digits, mnist. Name one by --protocol: digits, goodfellow2014" in err

@@ -16,7 +16,7 @@ def test_run_all_prints_its_plan_on_stderr_and_the_table_on_stdout(command, toy_
     assert code == 0
     assert err.splitlines()[0] == "Toys: 2 cells, 0 stored, 2 to run."
     assert "  squares: models.py:uniform x 1" in err
-    assert "Estimated time on two CPU cores" in err
+    assert "Estimated time: not known before the first epoch." in err
     assert "models.py:uniform" in out
     assert "Toys:" not in out
     results = tmp_path / "results"
@@ -98,8 +98,24 @@ def test_missing_data_are_told_and_the_others_go_on(command, toy_protocol, toys,
     code, out, err = command("run-all", "--protocol", toy_protocol(), *arguments)
     assert code == 1
     assert [(row["dataset"].partition("@")[0], row["status"]) for row in json.loads(out)] == [("squares", "done")]
-    assert "tfd was not run: The data of 'tfd' are missing" in err
+    assert "Not run for want of data: tfd." in err
+    assert "ganbench: toy: not run for want of data: tfd." in err
+    assert err.count("The data of 'tfd' are missing") == err.count("The folder of the data") == 1
     assert len(list((tmp_path / "results").glob("records/**/*.json"))) == 1
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_missing_data_are_told_once(command, tmp_path, quiet):
+    code, out, err = command("run-all", "--protocol", "goodfellow2014", "--data", str(tmp_path / "none"), *quiet)
+    assert (code, out) == (1, "")
+    first, *lines = err.splitlines()
+    assert first == "ganbench: goodfellow2014: not run for want of data: mnist, tfd, cifar10."
+    assert [line.partition(" are missing: looked for ")[0] for line in lines[:-1]] == [
+        f"  The data of '{name}'" for name in ("mnist", "tfd", "cifar10")
+    ]
+    assert lines[-1].startswith(f"  The folder of the data, {tmp_path / 'none'} (no such folder), was given")
+    assert err.count("The folder of the data") == 1
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(
@@ -252,3 +268,32 @@ def test_pictures_follow_the_model(command, toy_protocol, toys, tmp_path):
         (path,) = (tmp_path / "results").glob("sheets/**/samples.png")
         pictures.append(path.read_bytes())
     assert pictures[0] != pictures[1]
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(command, imports, toy_protocol, toys, tmp_path):
+    path = toy_protocol(models=[f"{toys}:PixelwiseGaussian", f"{toys}:uniform"])
+    code, out, err = command("run-all", "--protocol", path, "--dry-run")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "Toys: 2 cells, 0 stored, 2 to run."
+    assert "Estimated time: not known before the first epoch." in out
+    assert not (tmp_path / "results").exists()
+    command("run-all", "--protocol", path, "--models", f"{toys}:uniform", "--quiet")
+    before = _file_states(tmp_path / "results")
+    done = imports("run-all", "--protocol", path, "--dry-run", "--json", "--results", str(tmp_path / "results"))
+    cells = json.loads(done.stdout)["cells"]
+    assert [(cell["model"].partition("@")[0], cell["fold"], cell["stored"]) for cell in cells] == [
+        ("models.py:PixelwiseGaussian", "standard", False),
+        ("models.py:uniform", "standard", True),
+    ]
+    assert "torch" not in done.stderr.splitlines()[-1]
+    assert _file_states(tmp_path / "results") == before
+
+
+def test_a_dry_run_names_data_that_are_missing(command, tmp_path):
+    arguments = ["--protocol", "goodfellow2014", "--data", str(tmp_path / "none"), "--dry-run"]
+    code, out, err = command("run-all", *arguments)
+    assert (code, err) == (0, "")
+    assert "Not run for want of data: mnist, tfd, cifar10." in out
+    assert out.count("The folder of the data") == 1
+    missing = json.loads(command("run-all", *arguments, "--json")[1])["missing"]
+    assert [entry["dataset"] for entry in missing] == ["mnist", "tfd", "cifar10"]

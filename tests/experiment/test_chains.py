@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,8 +11,12 @@ import torch
 from serial_runs import run_serially
 
 from ganbench.datasets import Dataset
+from ganbench.experiment import sampling
 from ganbench.experiment.chains import ChainStarts, run_chains
+from ganbench.experiment.conditions import Conditions
+from ganbench.experiment.executors import Serial, units_of
 from ganbench.experiment.plan import make_plan
+from ganbench.experiment.progress import Silence
 from ganbench.protocols import ChainRule
 
 TRAIN = torch.rand(40, 2, 2, generator=torch.Generator().manual_seed(3))
@@ -42,14 +47,14 @@ class Autoregression:
         return state["x"].clamp(0, 1)
 
 
-def run(model, rule: ChainRule, n: int = 60, chains: int = 20):
+def run(model, rule: ChainRule, n: int = 60, chains: int = 20, **more):
     starts = ChainStarts.draw(TRAIN, chains, torch.Generator().manual_seed(0))
 
     def generators(name: str) -> torch.Generator:
         return torch.Generator().manual_seed(sum(name.encode()))
 
     followed = {"pixels": lambda x: x.flatten(1)}
-    return run_chains(model, rule, n, starts, followed, generators)
+    return run_chains(model, rule, n, starts, followed, generators, **more)
 
 
 def test_chains_start_where_the_rule_says():
@@ -116,6 +121,7 @@ def test_the_numbers_of_a_start_depend_on_no_other_start():
 
 CHAIN_MODEL = """
 import math
+import re
 import torch
 
 class Chain:
@@ -204,3 +210,29 @@ def test_mixing_is_not_measured_where_there_are_no_chains(request_toys, store):
     (record,) = run_serially(request, store)
     assert [score.metric for score in record.scores] == ["parzen"]
     assert make_plan(request).cells[0].is_answered_by(record)
+
+
+def test_every_step_is_told():
+    told: list[str] = []
+    chains = run(Autoregression(), ChainRule(starts=("noise", "mean"), least_burn_in=200), told=told.append)
+    total = chains.burn_in + 3 * chains.thinning
+    for start in ("noise", "mean"):
+        expected = [f"20 chains from {start}, step {step} of {total}" for step in range(1, total + 1)]
+        assert [text for text in told if text.startswith(f"20 chains from {start}")] == expected
+        pilot = [text for text in told if text.startswith(f"pilot from {start}")]
+        assert pilot == [f"pilot from {start}, step {step}" for step in range(1, 401)]
+
+
+def test_listeners_hear_now_and_then_how_far_sampling_has_come(chain_request, monkeypatch, store):
+    class Listener(Silence):
+        def __init__(self):
+            self.steps = []
+
+        def step_started(self, cell, step):
+            self.steps.append(step)
+
+    listener = Listener()
+    monkeypatch.setattr(sampling, "_SECONDS_BETWEEN_TELLINGS", 0.0)
+    list(Serial()(units_of(make_plan(chain_request()).cells), store, Conditions(), listener))
+    assert listener.steps[0] == "sample"
+    assert any(re.fullmatch(r"sample, \d+ chains from \w+, step \d+ of \d+", step) for step in listener.steps)

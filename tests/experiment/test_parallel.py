@@ -86,7 +86,7 @@ def test_progress_comes_from_other_processes(request_toys, store):
     name = "PixelwiseGaussian"
     mine = [event for event, model in listener.heard if model == name]
     assert mine == ["started", 1, 2, 3, 4, "sample", *mine[6:8], "finished"]
-    assert [step.partition("[")[0] for step in mine[6:8]] == ["parzen", "nearest_neighbors"]
+    assert [step.partition("[")[0] for step in mine[6:8]] == ["score by parzen", "score by nearest_neighbors"]
 
 
 def test_a_process_that_is_ended_from_outside_fails_its_cell_only(request_toys, store):

@@ -19,8 +19,8 @@ def test_the_description_has_score_error_and_bandwidth():
 
 
 def test_the_provenance_names_the_samples():
-    record = make_record()
+    record = make_record(provenance={"commit": "c" * 40})
     assert provenance(record) == {
         "protocol": "toy", "model": "m", "dataset": "d", "fold": "fold0", "seed": "0",
-        "samples sha256": record.samples.sha256,
+        "commit": "c" * 40, "samples key": record.samples.key, "samples sha256": record.samples.sha256,
     }  # fmt: skip

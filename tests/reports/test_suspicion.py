@@ -69,13 +69,13 @@ def test_few_samples_and_few_held_out_examples_will_do():
 
 
 def test_each_sample_stands_above_its_framed_neighbour():
-    with Image.open(io.BytesIO(suspicion_sheet(np.zeros((3, 32, 32)), np.ones((3, 32, 32)), columns=2))) as image:
+    with Image.open(io.BytesIO(suspicion_sheet(np.zeros((3, 64, 64)), np.ones((3, 64, 64)), columns=2))) as image:
         sheet = np.asarray(image)
-    assert sheet.shape == (2 * (34 + 36 + 2) + 2, 2 * (36 + 2) + 2, 3)
-    assert (sheet[4:36, 4:36] == 0).all()
-    assert (sheet[38:70, 4:36] == 255).all()
-    assert tuple(sheet[36, 20]) == tuple(sheet[71, 20]) == FRAME
-    assert (sheet[76:108, 4:36] == 0).all()  # the third begins the second row
+    assert sheet.shape == (2 * (66 + 68 + 2) + 2, 2 * (68 + 2) + 2, 3)
+    assert (sheet[4:68, 4:68] == 0).all()
+    assert (sheet[70:134, 4:68] == 255).all()
+    assert tuple(sheet[68, 20]) == tuple(sheet[135, 20]) == FRAME
+    assert (sheet[140:204, 4:68] == 0).all()  # the third begins the second row
 
 
 def test_it_is_written_beside_the_others_with_its_numbers(tmp_path, toy_images):
@@ -86,5 +86,5 @@ def test_it_is_written_beside_the_others_with_its_numbers(tmp_path, toy_images):
     with Image.open(sheet) as image:
         image.load()
         title = image.text["Title"]
-    assert "Of all 40 samples the 24 most suspicious" in title
+    assert "Of all 40 samples the 24 that look most like copies" in title
     assert "is 0.00 to " in title

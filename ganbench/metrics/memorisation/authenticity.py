@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ganbench.hyperparameters import check_integer
 from ganbench.metrics.metric import Finding, MetricResult, Value
-from ganbench.metrics.subsets import chosen, require
+from ganbench.metrics.subsets import require
 
 if TYPE_CHECKING:
     import torch
@@ -59,8 +59,7 @@ class Authenticity:
 
         require("train", train, 2, "authenticity")
         roles = {"": generated, "test_": test, "null_": valid}
-        test = chosen(test, self.limit)
-        found = {role: nearest_train(chosen(part, self.limit), train, len(test)) for role, part in roles.items()}
+        found = {role: nearest_train(part, train=train, test=test, limit=self.limit) for role, part in roles.items()}
         rows = [nearest.rows for nearest in found.values()]
         others = nearest_other(train, torch.cat(rows)).split(list(map(len, rows)))
         shares, ratios = {}, {}

@@ -61,7 +61,7 @@ class Birthdays:
         roles = {role: chosen(part, self.limit) for role, part in parts.items()}
         for role, examples in zip(("generated", "test", "valid"), roles.values(), strict=True):
             require(role, examples, 2, "a pair")
-        to_train = nearest_train(roles["test_"], train, len(roles["test_"])).distances
+        to_train = nearest_train(test, train=train, test=test, limit=self.limit).distances
         radius = float(to_train.quantile(self.near))
         values: dict[str, Value] = {}
         for role, examples in roles.items():

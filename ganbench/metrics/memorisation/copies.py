@@ -64,14 +64,15 @@ class Copies:
         from ganbench.metrics.memorisation.distances import nearest_train, quantile_curve
 
         require("test", test, 2, "a quantile of held-out distances")
-        test = chosen(test, self.limit)
-        held_out = nearest_train(test, train, len(test)).distances
+        held_out = nearest_train(test, train=train, test=test, limit=self.limit).distances
         values: dict[str, Value] = {}
         curves = {"test_quantiles": quantile_curve(held_out)}
-        for prefix, examples in (("", chosen(generated, self.limit)), ("null_", chosen(valid, self.limit))):
-            nearest = nearest_train(examples, train, len(test))
+        for prefix, examples in (("", generated), ("null_", valid)):
+            nearest = nearest_train(examples, train=train, test=test, limit=self.limit)
             found = near_copies(nearest.distances, held_out, self.near) | comparisons(nearest.distances, held_out)
-            found["train_rather_than_test_share"] = _rather(examples, nearest.by_part, len(train), test)
+            found["train_rather_than_test_share"] = _rather(
+                chosen(examples, self.limit), nearest.by_part, chosen(test, len(train) // len(nearest.by_part))
+            )
             values |= {prefix + name: value for name, value in found.items()}
             curves[f"{prefix or 'generated_'}quantiles"] = quantile_curve(nearest.distances)
         return MetricResult(values, curves, self._findings(values, len(generated), len(held_out)))
@@ -141,11 +142,11 @@ def comparisons(distances: torch.Tensor, held_out: torch.Tensor) -> dict[str, Va
     return found | ({"distance_ratio": Value(float(distances.quantile(0.5)) / median)} if median > 0 else {})
 
 
-def _rather(examples: torch.Tensor, to_parts: torch.Tensor, n_train: int, test: torch.Tensor) -> Value:
+def _rather(examples: torch.Tensor, to_parts: torch.Tensor, test: torch.Tensor) -> Value:
     """The share nearer to training than to equally many test examples, but for one: the mean over parts of training."""
     from ganbench.metrics._kernels.neighbors import nearest_neighbors
 
-    to_test = nearest_neighbors(examples, test[: n_train // len(to_parts)])[0][:, 0]
+    to_test = nearest_neighbors(examples, test)[0][:, 0]
     nearer = ((to_parts < to_test).double() + 0.5 * (to_parts == to_test)).mean(0)
     if len(nearer) < 2:
         return Value(float(nearer.mean()))

@@ -66,13 +66,16 @@ class DataCopying:
 
         require("generated", generated, self.least, "a cell of the C_T test")
         require("test", test, self.least, "a cell of the C_T test")
-        test, k = chosen(test, self.limit), min(len(generated), len(test)) // (5 * self.least)
+        k = min(len(generated), len(test), self.limit or len(test)) // (5 * self.least)
         cell_of = _cells(train, max(1, min(self.cells, k)))
-        held_out, test_cells = nearest_train(test, train, len(test)).distances.cpu().numpy(), cell_of(test)
+        placed = {}
+        for role, examples in (("test", test), ("", generated), ("null_", valid)):
+            nearest = nearest_train(examples, train=train, test=test, limit=self.limit)
+            placed[role] = nearest.distances.cpu().numpy(), cell_of(chosen(examples, self.limit))
+        held_out = placed.pop("test")
         values: dict[str, Value] = {}
-        for prefix, examples in (("", chosen(generated, self.limit)), ("null_", chosen(valid, self.limit))):
-            distances = nearest_train(examples, train, len(test)).distances.cpu().numpy()
-            found = data_copying_statistic(distances, cell_of(examples), held_out, test_cells, least=self.least)
+        for prefix, ours in placed.items():
+            found = data_copying_statistic(*ours, *held_out, least=self.least)
             if found is not None:
                 values[f"{prefix}c_t"] = Value(found[0], "", found[1], "Mann-Whitney null")
                 values[f"{prefix}cells"] = Value(found[2])

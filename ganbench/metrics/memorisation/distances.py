@@ -1,4 +1,4 @@
-"""Distances of examples to the nearest training examples, computed once for all metrics of one evaluation."""
+"""Distances of examples to the nearest training examples, searched for once by all metrics of one evaluation."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from ganbench.metrics._kernels.neighbors import nearest_neighbors
 from ganbench.metrics.metric import Curve
 from ganbench.metrics.remembering import fingerprint, remembered
+from ganbench.metrics.subsets import chosen
 
 __all__ = ["Nearest", "nearest_other", "nearest_train", "quantile_curve"]
 
@@ -22,7 +23,7 @@ class Nearest:
     Attributes:
         by_part: float64 `[parts, n]`, distances to the nearest of each part of the training data.
         distances: float64 `[n]`, to the nearest of all.
-        rows: int64 `[n]`, the number of that one.
+        rows: int64 `[n]`, the number of that one; of equally near ones the lowest.
     """
 
     by_part: torch.Tensor
@@ -30,18 +31,30 @@ class Nearest:
     rows: torch.Tensor
 
 
-def nearest_train(examples: torch.Tensor, train: torch.Tensor, most: int) -> Nearest:
-    """Find them, in as few interleaved parts as have no more than `most` training examples each."""
-    parts = -(-len(train) // most)
+def nearest_train(examples: torch.Tensor, *, train: torch.Tensor, test: torch.Tensor, limit: int = 0) -> Nearest:
+    """Find them for at most `limit` of the examples (0 for all), in the order of `chosen`.
 
-    def compute() -> Nearest:
-        found = [nearest_neighbors(examples, train[part::parts]) for part in range(parts)]
-        by_part = torch.stack([distances[:, 0] for distances, _ in found])
-        distances, part = by_part.min(0)
-        rows = torch.stack([rows[:, 0] for _, rows in found]).gather(0, part.unsqueeze(0))[0]
-        return Nearest(by_part, distances, rows * parts + part)
+    The training data are searched in interleaved parts, as few as have no more than there are test examples each. What
+    was found for fewer of the same examples is not looked for again.
+    """
+    parts, wanted = -(-len(train) // len(test)), chosen(examples, limit)
+    known: list[Nearest] = remembered(("nearest", fingerprint(examples), fingerprint(train), parts), list)
+    done = sum(len(found.rows) for found in known)
+    if done < len(wanted):
+        known.append(_search(wanted[done:], train, parts))
+    return Nearest(
+        torch.cat([found.by_part for found in known], 1)[:, : len(wanted)],
+        torch.cat([found.distances for found in known])[: len(wanted)],
+        torch.cat([found.rows for found in known])[: len(wanted)],
+    )
 
-    return remembered(("nearest", fingerprint(examples), fingerprint(train), parts), compute)
+
+def _search(examples: torch.Tensor, train: torch.Tensor, parts: int) -> Nearest:
+    found = [nearest_neighbors(examples, train[part::parts]) for part in range(parts)]
+    by_part = torch.stack([distances[:, 0] for distances, _ in found])
+    rows = torch.stack([rows[:, 0] * parts + part for part, (_, rows) in enumerate(found)])
+    distances = by_part.amin(0)
+    return Nearest(by_part, distances, rows.where(by_part == distances, len(train)).amin(0))
 
 
 def nearest_other(train: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

@@ -39,6 +39,7 @@ class ShiftedCopies:
     version = 1
     direction = "neither"  # right is as many as among held-out images
     needs = ("train", "valid", "test")
+    images_only = True
 
     def __init__(self, *, near: float = 0.01, level: float = 0.05, limit: int = 500) -> None:
         check_number("near", near, above=0, below=1)

@@ -14,6 +14,7 @@ from ganbench.protocols import Protocol
 from ganbench.records.record import Record
 from ganbench.records.row import Row, to_rows
 from ganbench.records.store import Store
+from ganbench.reports.captions import describe
 from ganbench.reports.figures.source import Source
 from ganbench.reports.formats import Titles, with_error
 from ganbench.reports.html import cards, comparison, origin
@@ -171,6 +172,7 @@ def _cards(
         done = [record for record in records if record.status == "done"]
         shown, reason = pictures(source, done[0]) if done else ([], "no cell of it is done")
         others = {name: of_model for name, of_model in references.items() if name != model}
+        rulers = list(cards.rulers(done, [row for row in every if row.model == model], others))
         yield {
             "model": model,
             "title": titles.model(model),
@@ -178,10 +180,12 @@ def _cards(
             "records": records,
             "failed": [record for record in records if record.status == "failed"],
             "pictures": shown,
+            "pictured": describe(done[0]) if shown else "",
             "no_pictures": reason,
             "findings": cards.findings(done),
             "learning": cards.learning(done),
-            "rulers": list(cards.rulers(done, [row for row in every if row.model == model], others)),
+            "rulers": rulers,
+            "beside_null": cards.beside_null(rulers),
             "hyperparameters": records[0].model.hyperparameters,
             "command": origin.command(records, source.protocol),
             "provenance": origin.provenance(records),

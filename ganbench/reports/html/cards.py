@@ -12,7 +12,7 @@ from ganbench.records.row import Row
 from ganbench.reports.formats import with_error
 from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near, plain
 
-__all__ = ["findings", "learning", "number", "rulers"]
+__all__ = ["beside_null", "findings", "learning", "number", "rulers"]
 
 _ROLES = {"null_": "null (held-out data)", "test_": "test data", "generated_": "samples"}
 """By the contract's naming: what the same quantity is of other examples than the samples."""
@@ -80,6 +80,16 @@ def rulers(
                 "version": scores[0].version,
                 "settings": scores[0].settings,
             }
+
+
+def beside_null(of_rulers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lines of all rulers in which the same is measured of held-out data, each with the name of its ruler."""
+    return [
+        {**line, "metric": ruler["metric"]}
+        for ruler in of_rulers
+        for line in ruler["values"]
+        if _SAMPLES in line["cells"] and len(line["cells"]) > 1
+    ]
 
 
 def _values(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:

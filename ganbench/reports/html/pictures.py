@@ -10,17 +10,13 @@ import numpy as np
 
 from ganbench.errors import UserError
 from ganbench.records.record import Record
-from ganbench.reports.captions import describe
 from ganbench.reports.figures.source import Source
-from ganbench.reports.sheets import is_image, neighbor_sheet, sample_sheet
+from ganbench.reports.record_sheets import DESCRIPTION, SHEETS, draw_sheets, sheet_text
+from ganbench.reports.sheets import TITLE_HEIGHT
 
 __all__ = ["pictures"]
 
-_SHEETS = {
-    "samples.png": "Samples, the first in order, not picked",
-    "neighbors.png": "Samples; at the right of each, framed, the nearest training example",
-}
-_SHOWN, _PICTURED = 60, 24
+_ALT = dict(zip(SHEETS, ("Samples", "Samples beside training examples", "The most suspicious samples"), strict=True))
 _GREYS, _COLOURS = 16, 64
 
 
@@ -31,60 +27,39 @@ def pictures(source: Source, record: Record) -> tuple[list[dict[str, Any]], str]
     from the stored samples and the data.
     """
     try:
-        sheets = _stored(source, record) or _drawn(source, record)
+        sheets = _stored(source, record) or draw_sheets(source.samples(record), source.split(record), record)
     except UserError as error:
         return [], str(error)
-    return [_picture(name, content, record) for name, content in sheets.items()], ""
+    return [_picture(name, content) for name, content in sheets.items()], ""
 
 
 def _stored(source: Source, record: Record) -> dict[str, bytes]:
-    from PIL import Image
-
+    """Those of the record that there are; none where one of the first two is not."""
     place = source.store.record_path(record.protocol, record.place).parent.relative_to(source.store.root / "records")
     found = {}
-    for name in _SHEETS:
+    for name in SHEETS:
         path = source.store.root / "sheets" / place / name
-        if not path.is_file():
-            return {}
-        content = path.read_bytes()
-        try:
-            with Image.open(io.BytesIO(content)) as image:
-                image.load()
-                said = getattr(image, "text", {}).get("samples sha256")
-        except (OSError, SyntaxError, ValueError):  # what Pillow raises for a damaged file; it is drawn anew
-            return {}
-        if record.samples is None or said != record.samples.sha256:
-            return {}
-        found[name] = content
-    return found
+        content = path.read_bytes() if path.is_file() else b""
+        if record.samples and sheet_text(content).get("samples sha256") == record.samples.sha256:
+            found[name] = content
+    return found if all(name in found for name in SHEETS[:2]) else {}
 
 
-def _drawn(source: Source, record: Record) -> dict[str, bytes]:
-    from ganbench.metrics import nearest_neighbors
-
-    samples = source.samples(record)
-    if not is_image(samples.shape[1:]):
-        return {}
-    found = {"samples.png": sample_sheet(samples[:_SHOWN])}
-    train, shown = source.split(record).train, np.ascontiguousarray(samples[:_PICTURED])
-    found["neighbors.png"] = neighbor_sheet(shown, train[nearest_neighbors(shown, train)[1][:, 0].numpy()])
-    return found
-
-
-def _picture(name: str, content: bytes, record: Record) -> dict[str, Any]:
-    """A sheet with few colours, which halves it and is not seen."""
+def _picture(name: str, content: bytes) -> dict[str, Any]:
+    """A sheet without its title, which is text on the page, and with few colours, which halves it and is not seen."""
     from PIL import Image
 
+    text = sheet_text(content)
     image = Image.open(io.BytesIO(content)).convert("RGB")
+    image = image.crop((0, int(text.get(TITLE_HEIGHT, "0")), image.width, image.height))
     pixels = np.asarray(image)
     grey = bool((pixels.max(-1).astype(int) - pixels.min(-1) < 4).mean() > 0.5)
     buffer = io.BytesIO()
     image.quantize(_GREYS if grey else _COLOURS, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
-    smaller = min(buffer.getvalue(), content, key=len)
     return {
-        "uri": f"data:image/png;base64,{base64.b64encode(smaller).decode()}",
-        "caption": _SHEETS[name],
-        "alt": f"{_SHEETS[name]}: {describe(record)}",
+        "uri": f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}",
+        "caption": text.get(DESCRIPTION) or text.get("Title", _ALT[name]),
+        "alt": f"{_ALT[name]}; see the caption",
         "width": image.width,
         "height": image.height,
     }

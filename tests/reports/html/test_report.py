@@ -7,19 +7,11 @@ import re
 import time
 from html.parser import HTMLParser
 from itertools import pairwise
-from pathlib import Path
 
-import msgspec
-import numpy as np
 import pytest
-from made_records import make_protocol, other_score
-from report_records import model_record
-from setuptools.dist import Distribution
+from report_records import write_large_folder
 
 from ganbench.cli import main
-from ganbench.metrics.metric import Value
-from ganbench.protocols import DatasetPlan
-from ganbench.records.store import Store
 from ganbench.reports.html import write_report
 
 _VOID = {"meta", "link", "img", "input", "br"}
@@ -146,33 +138,10 @@ def test_without_the_extra_it_says_what_to_install(folder, capsys, monkeypatch):
     assert 'pip install "ganbench[report]"' in capsys.readouterr().err
 
 
-def test_the_wheel_holds_templates_and_references(request):
-    distribution = Distribution()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(request.config.rootpath)
-        distribution.parse_config_files(["pyproject.toml"])
-        build = distribution.get_command_obj("build_py")
-        build.ensure_finalized()
-        build.manifest_files = {}  # files of a source archive, which would be written for it
-        packages = {package: package.replace(".", "/") for package in ("ganbench", "ganbench.reports.html")}
-        files = {file for package, folder in packages.items() for file in build.find_data_files(package, folder)}
-        templates = {str(path) for path in Path("ganbench/reports/html/templates").iterdir()}
-    assert len(templates) == 5
-    assert templates | {"ganbench/references.bib"} <= files
-
-
 @pytest.mark.slow
 def test_twenty_models_two_data_sets_ten_rulers_in_time(tmp_path):
-    store = Store(tmp_path)
-    models = [f"model{n}" for n in range(20)]
-    plans = tuple(DatasetPlan(name, standard_error_across=("examples",)) for name in "de")
-    store.write_protocol(make_protocol(datasets=plans, models=tuple(models), published=()))
-    for dataset in "de":
-        for number, name in enumerate(models):
-            record = model_record(name, 1 + 0.1 * number, dataset=dataset, n=10_000)
-            more = tuple(other_score(Value(float(np.sin(number * k)), "", 0.1, "folds"), f"ruler{k}") for k in range(8))
-            store.write_record(msgspec.structs.replace(record, scores=record.scores + more))
+    folder = write_large_folder(tmp_path)
     started = time.process_time()
-    page = write_report(tmp_path)
+    page = write_report(folder)
     assert time.process_time() - started < 20
     assert page.stat().st_size < 5e6
