@@ -236,7 +236,9 @@ class Reference:
 
     def centred(self, queries: torch.Tensor, dtype: torch.dtype) -> Centred:
         """Queries, or reference points, `[n, d]` less the origin."""
-        origin = self.origin.to(self.points.dtype) if dtype is torch.bfloat16 else self.origin  # which it comes from
+        origin = self.origin
+        if dtype is torch.bfloat16:  # float32 holds the origin of float32 points
+            origin = origin.to(torch.promote_types(self.points.dtype, torch.float32))
         return Centred.about(origin, queries, dtype, _rows_in_cache(self.points, self.max_memory))
 
     def error_bound(self, queries: Centred) -> torch.Tensor:
@@ -247,7 +249,12 @@ class Reference:
         norm = queries.squared_norms.sqrt()
         if queries.values.dtype is torch.float64:
             return ERROR_UNITS * 2.0**-53 * self.largest_norm * (norm + self.largest_norm) + _TINY[torch.float64]
-        bound = ERROR_UNITS * 2.0**-24 * self.largest_norm * (norm + self.largest_norm) + _TINY[queries.values.dtype]
+        units = ERROR_UNITS
+        if (
+            queries.roundings is not None
+        ):  # differences and their norms, sums of d squares, are off by float32's rounding
+            units += 8 + 2 * queries.values.shape[1]
+        bound = units * 2.0**-24 * self.largest_norm * (norm + self.largest_norm) + _TINY[queries.values.dtype]
         if queries.roundings is None:
             return bound.where(norm + self.largest_norm < _LARGEST_FLOAT32, math.inf)
         lost = self._largest_rounding

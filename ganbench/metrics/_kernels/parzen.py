@@ -3,6 +3,13 @@
     log p(x) = log (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) - (d/2) log(2 pi s^2)
 
 `ganbench.metrics.parzen` says where it comes from and what it is worth.
+
+Three passes, each for the points that the last left in doubt; none is off by more than the tolerance:
+
+1. bfloat16 products, where the processor has units for them, find the few centres whose kernels can matter; their exact
+   distances are summed, the rest dropped. For sharp kernels: broad ones, or data without structure, leave too many.
+2. float32 products of all pairs; the kernels that carry a density are recomputed by exact distances.
+3. float64 products, or differences.
 """
 
 from __future__ import annotations
@@ -55,8 +62,8 @@ def parzen_log_density(
 ) -> torch.Tensor:
     """Log density of points under an isotropic Gaussian kernel at every centre, in nats.
 
-    Computed by float32 matrix products; the kernels that carry a point's density are recomputed in float64, and a point
-    whose remaining error could exceed the tolerance is computed in float64 altogether.
+    Computed by bfloat16 or float32 matrix products; the kernels that carry a point's density are recomputed in float64,
+    and a point whose remaining error could exceed the tolerance is computed in float64 altogether.
 
     Args:
         points: `[n, d]` (or `[n, ...]`, flattened) points to be judged, tensor or array.
@@ -298,8 +305,7 @@ def _tile_sums(
     if float((t[:, :GROUP] <= reach.min()).double().mean()) < 1 / GROUP:  # some groups will have none
         depth = _minima(t).flatten()
     for k in factors.argsort().tolist():
-        near = None if depth is None else depth <= reach[k]
-        if near is not None and int(near.sum()) < _FEWER * len(near):
+        if depth is not None and int((near := depth <= reach[k]).sum()) < _FEWER * len(depth):
             left = near.nonzero().squeeze(1)
             rows = left // (t.shape[1] // GROUP) if rows is None else rows[left]
             depth, values = depth[left], values.index_select(0, left)

@@ -48,6 +48,17 @@ def test_none_is_missed(monkeypatch, dtype, beyond, k, kind):
     assert bool(crowded.all()) == (kind == "huge" and dtype is torch.bfloat16)  # which those units cannot hold
 
 
+@pytest.mark.parametrize("stored", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+def test_points_of_any_precision_are_centred_exactly(stored):
+    """What is said to be lost by rounding is all that is lost, but for float32's own rounding."""
+    reference = points("noise")[1].to(stored)
+    prepared = distances_module.Reference.prepare(reference, 2**24)
+    centred = prepared.centred(reference, torch.bfloat16)
+    exact = reference.double() - prepared.origin
+    torch.testing.assert_close((exact - centred.values).norm(dim=1), centred.roundings, rtol=1e-4, atol=0)
+    torch.testing.assert_close(exact.square().sum(1), centred.squared_norms, rtol=1e-5, atol=0)
+
+
 def test_the_bound_is_needed(monkeypatch):
     """Without what rounding to bfloat16 may do, pairs are missed."""
     queries, reference = points("noise")
