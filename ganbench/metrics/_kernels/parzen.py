@@ -142,7 +142,7 @@ def _passes(
 ) -> Iterator[tuple[_Pass, int]]:
     """Ways to the log kernel sums, each for the points that the last left in doubt, and the bytes a point takes."""
     k, d = len(bandwidths), points.shape[1]
-    worth_it = reference.m >= _WORTH_A_PAIR and d >= _MANY_DIMENSIONS and has_bfloat16_units(points.device)
+    worth_it = reference.m >= 8 * _WORTH_A_PAIR and d >= _MANY_DIMENSIONS and has_bfloat16_units(points.device)
     if tolerance >= _BELOW_FLOAT32:
         if worth_it:
             yield _by_bfloat16, 4 * d + 96 * k + 48 * _MAX_PAIRS
