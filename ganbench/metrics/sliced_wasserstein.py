@@ -95,8 +95,10 @@ class SlicedWasserstein:
             for influences, own, other in zip(sets, columns, columns[::-1], strict=True):
                 influences.add_(_influences(own, other, self.order), alpha=1 / self.directions)
         distance = power ** (1 / self.order)
-        if min(len(x), len(y)) < 4 or distance == 0:
-            return distance, None if distance else 0.0
+        if min(len(x), len(y)) < 4:
+            return distance, None
+        if distance == 0:
+            return 0.0, 0.0
         return distance, influence_error(map(tuple, sets)) / (self.order * distance ** (self.order - 1))
 
 
@@ -132,12 +134,10 @@ def _potentials(at: torch.Tensor, own: torch.Tensor, other: torch.Tensor, order:
     """The Kantorovich potential between sorted `[l, m]` and `[l, n]` numbers at sorted `[l, k]`: 0 at the first."""
     import torch
 
-    middle = (at[:, 1:] + at[:, :-1]) / 2
     m, n = own.shape[1], other.shape[1]
-    below = torch.searchsorted(own, middle) * n  # times m n is the level at which the map is read
-    lower = other.gather(1, ((below + m - 1) // m - 1).clamp(min=0))
-    upper = other.gather(1, (below // m).clamp(max=n - 1))
-    apart = middle - (lower + upper) / 2
-    slopes = order * apart.abs().pow(order - 1) * apart.sign()
-    steps = torch.nn.functional.pad(slopes * (at[:, 1:] - at[:, :-1]), (1, 0))
+    below = torch.searchsorted(own, (at[:, 1:] + at[:, :-1]) / 2) * n  # times m n is the level at which the map is read
+    steps = at.new_zeros(at.shape)
+    for place in ((below + m - 1) // m - 1, below // m):  # where the level ends a step of the map, to both sides of it
+        to = other.gather(1, place.clamp(0, n - 1))
+        steps[:, 1:] += ((at[:, 1:] - to).abs() ** order - (at[:, :-1] - to).abs() ** order) / 2
     return steps.cumsum(1)

@@ -23,9 +23,9 @@ def _modes(counts, seed):
     return _CENTRES[labels] + torch.randn(len(labels), 4, generator=torch.Generator().manual_seed(seed)), labels
 
 
-def _histogram(counts, valid_counts=(50, 50, 50, 50)):
+def _histogram(counts, valid_counts=(50, 50, 50, 50), test_counts=(100,) * 4):
     (train, of_train), (valid, of_valid) = _modes((100,) * 4, 1), _modes(valid_counts, 2)
-    data = {"train": train, "valid": valid, "test": _modes((100,) * 4, 3)[0]}
+    data = {"train": train, "valid": valid, "test": _modes(test_counts, 3)[0]}
     return ClassHistogram().measure(
         generated=_modes(counts, 4)[0], **data, labels=Labels(train=of_train, valid=of_valid)
     )
@@ -59,6 +59,25 @@ def test_the_error_of_the_total_variation():
     found = _histogram((160, 40, 0, 0)).values["total_variation"]
     assert found.standard_error == pytest.approx(math.sqrt(0.8 * 0.2 / 200 + 0.25 * 0.75 / 400), rel=0.2)
     assert total_variation(np.array([1, 0]), np.array([0, 3])) == 1
+
+
+def test_the_roles_of_all_parts():
+    """Validation shares 0.4, 0.2, 0.2, 0.2 against the test data's 0.1, 0.3, 0.3, 0.3, which samples have too."""
+    values = _histogram((20, 60, 60, 60), (80, 40, 40, 40), (40, 120, 120, 120)).values
+    assert values["total_variation"].value == pytest.approx(0)
+    assert values["p"].value == pytest.approx(1)
+    assert values["null_total_variation"].value == pytest.approx(0.3)
+
+
+def test_both_sets_make_the_error():
+    """20,000 samples are all but certain; of 40 test examples, a quarter are of the first class."""
+    found = _histogram((18_500, 500, 500, 500), test_counts=(10, 10, 10, 10)).values["total_variation"]
+    assert found.standard_error == pytest.approx(math.sqrt(0.25 * 0.75 / 40), rel=0.2)
+
+
+@pytest.mark.parametrize(("counts", "covered"), [((48, 24, 23, 5), 4), ((49, 25, 24, 2), 3)])
+def test_a_class_is_covered_from_a_tenth_of_its_share_on(counts, covered):
+    assert _histogram(counts).values["modes_covered"].value == covered
 
 
 def test_labels_are_needed():

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.stats import sem, t
 from sklearn.metrics.pairwise import polynomial_kernel
 
 from ganbench.conformance import check_metric
 from ganbench.errors import DataError
 from ganbench.metrics.kid import KernelDistance, cubic_mmd
+from ganbench.metrics.subsets import chosen
 
 
 def _normal(n, d, seed, shift=0.0):
@@ -45,6 +47,17 @@ def test_the_interval_covers():
     truth = _closed(5, 0.8)
     assert means.mean() == pytest.approx(truth, abs=3 * means.std() / 300**0.5)
     assert ((low <= truth) & (truth <= high)).mean() == pytest.approx(0.95, abs=4 * (0.95 * 0.05 / 300) ** 0.5)
+
+
+def test_blocks_are_disjoint_and_the_interval_is_students():
+    x, y = _normal(120, 3, 1, 0.3), _normal(130, 3, 2)
+    values = KernelDistance(block=12).measure(generated=x, test=y).values
+    parts = zip(chosen(x, 120).double().split(12), chosen(y, 120).double().split(12), strict=True)
+    blocks = np.array([cubic_mmd(*part) for part in parts])
+    low, high = t.interval(0.95, 9, blocks.mean(), sem(blocks))
+    found = [values[name].value for name in ("kid", "kid_low", "kid_high")]
+    assert found == pytest.approx([blocks.mean(), low, high])
+    assert values["kid"].standard_error == pytest.approx(sem(blocks))
 
 
 def test_few_examples():

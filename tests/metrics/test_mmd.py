@@ -11,6 +11,7 @@ import torch
 from ganbench.conformance import check_metric
 from ganbench.errors import DataError
 from ganbench.metrics.mmd import MMD, median_distance, mmd_with_error, permutation_p
+from ganbench.metrics.subsets import chosen
 
 
 def _normal(n, d, seed, shift=0.0, scale=1.0):
@@ -47,15 +48,27 @@ def test_plain_sums():
     assert mmd_with_error(x.float(), y.float(), 1.5)[0] == pytest.approx(float(expected), abs=1e-6)
 
 
-def test_the_error_is_that_of_repetitions():
-    """Of 300 pairs of sets; a standard deviation is known to 1 / sqrt(600) of itself."""
-    found = [mmd_with_error(_normal(60, 2, 2 * r, 1.0), _normal(100, 2, 2 * r + 1), 1.0) for r in range(300)]
+@pytest.mark.parametrize(("d", "shift", "width"), [(2, 1.0, 1.0), (30, 0.0, 5.0)])
+def test_the_error_is_that_of_repetitions(d, shift, width):
+    """Of 300 pairs of sets; a standard deviation is known to 1 / sqrt(600) of itself. Of one law too."""
+    found = [mmd_with_error(_normal(60, d, 2 * r, shift), _normal(100, d, 2 * r + 1), width) for r in range(300)]
     estimates, errors = np.array(found).T
-    truth = _closed(math.sqrt(2), d=2)
+    truth = _closed(math.sqrt(d) * shift, d=d, width=width)
     assert estimates.mean() == pytest.approx(truth, abs=3 * estimates.std() / math.sqrt(300))
     assert math.sqrt((errors**2).mean()) == pytest.approx(estimates.std(), rel=4 / math.sqrt(600))
     covered = (np.abs(estimates - truth) < 1.96 * errors).mean()
     assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 300))
+
+
+def test_sets_of_two_and_three():
+    """No halves can be compared: the error is that of the plain projections."""
+    x, y = _normal(2, 3, 1), _normal(3, 3, 2)
+    _, error = mmd_with_error(x, y, 1.0)
+    kernel = torch.exp(-torch.cdist(torch.cat((x, y)).double(), torch.cat((x, y)).double()).square() / 2)
+    kernel.fill_diagonal_(0)
+    of_x = kernel[:2, :2].sum(1) - kernel[:2, 2:].mean(1)
+    of_y = kernel[2:, 2:].sum(1) / 2 - kernel[2:, :2].mean(1)
+    assert error == pytest.approx(math.sqrt(4 * float(of_x.var()) / 2 + 4 * float(of_y.var()) / 3), rel=1e-4)
 
 
 @pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.05 - 4 * 0.0126, 0.05 + 4 * 0.0126), (0.8, 0.9, 1.0)])
@@ -68,9 +81,19 @@ def test_size_and_power(shift, least, most):
 def test_the_bandwidth_is_the_median_between_test_examples():
     points = torch.tensor([[0.0], [1.0], [3.0]])  # distances 1, 2, 3
     assert median_distance(points) == 2.0
-    result = MMD(bandwidth=0.5, permutations=19).measure(generated=points + 1, test=points)
+    result = MMD(bandwidth=0.5, permutations=19).measure(generated=2 * points, test=points)
     assert result.values["bandwidth"].value == 1.0
     assert {finding.code for finding in result.findings} == {"few-examples"}
+
+
+def test_the_smallest_p_value_and_the_examples_that_it_is_of():
+    """The sets as they are count among the permutations; the first 25 of either are permuted."""
+    assert permutation_p(_normal(20, 2, 1, 9.0), _normal(20, 2, 2), 1.0, 99) == pytest.approx(0.01)
+    x, y = _normal(80, 3, 1, 0.5), _normal(70, 3, 2)
+    values = MMD(permutations=99, limit=25).measure(generated=x, test=y).values
+    expected = permutation_p(chosen(x, 25), chosen(y, 25), values["bandwidth"].value, 99)
+    assert values["p"].value == expected
+    assert expected != permutation_p(x, y, values["bandwidth"].value, 99)
 
 
 def test_the_order_changes_nothing():

@@ -11,7 +11,7 @@ from sklearn.metrics import pairwise_distances
 
 from ganbench.conformance import check_metric
 from ganbench.errors import DataError
-from ganbench.metrics.prdc import PRDC, expected_coverage
+from ganbench.metrics.prdc import PRDC, _errors, expected_coverage
 
 
 def _normal(n, d, seed, shift=0.0):
@@ -36,6 +36,7 @@ def test_plain_distances(d, shift, m, n):
     }
     values = _measure(y, x).values
     assert {name: values[name].value for name in expected} == pytest.approx(expected, abs=1e-12)
+    assert values["expected_coverage"].value == expected_coverage(n, m, 5)
 
 
 def test_the_authors_program():
@@ -77,6 +78,21 @@ def test_errors_fall_with_the_number_of_examples(monkeypatch):
     monkeypatch.setattr("ganbench.metrics.prdc._FOR_ERRORS", 100)
     assert _measure(y, x).values["density"].standard_error == pytest.approx(of_all, rel=0.5)
     assert _measure(y[:10], x[:10]).values["density"].standard_error is None
+
+
+def test_errors_of_a_part_are_scaled_by_the_root_of_the_numbers(monkeypatch):
+    y, x = _normal(400, 3, 1), _normal(500, 3, 2)
+    of_part = _errors(y[:100], x[:100], 5)
+    monkeypatch.setattr("ganbench.metrics.prdc._FOR_ERRORS", 100)
+    assert _errors(y, x, 5) == pytest.approx({name: error / 2 for name, error in of_part.items()})
+
+
+def test_errors_have_roles():
+    """Samples of one spot: all are precise, whichever half is looked at; their density is a matter of the half."""
+    values = _measure(_normal(100, 3, 1) * 0.01, _normal(120, 3, 2)).values
+    assert (values["precision"].value, values["precision"].standard_error) == (1, 0)
+    assert values["density"].standard_error > 0.1
+    assert values["recall"].value == 0
 
 
 def test_ties():

@@ -11,7 +11,8 @@ from scipy.stats import wasserstein_distance
 
 from ganbench.conformance import check_metric
 from ganbench.errors import DataError
-from ganbench.metrics.sliced_wasserstein import SlicedWasserstein, wasserstein_powers
+from ganbench.metrics.sliced_wasserstein import SlicedWasserstein, _influences, wasserstein_powers
+from ganbench.metrics.subsets import chosen
 
 
 def _normal(n, d, seed, scale=1.0):
@@ -49,22 +50,55 @@ def test_isotropic_normal_laws():
     assert null.value < 0.5
 
 
-def test_the_error_is_that_of_repetitions():
-    """Of 100 pairs of sets; nine degrees of freedom each, 100 repetitions."""
+@pytest.mark.parametrize("scale", [2.0, 1.0])
+def test_the_error_is_that_of_repetitions(scale):
+    """Of 200 pairs of sets; of one law too, where groups left out by turns would say 1.4 times as much."""
     metric = SlicedWasserstein(directions=20)
     found = []
-    for r in range(100):
-        x, y = _normal(80, 3, 2 * r), _normal(120, 3, 2 * r + 1, 2.0)
-        value = metric.measure(generated=x, valid=y, test=y).values["sliced_wasserstein"]
+    for r in range(200):
+        x, y = _normal(80, 8, 2 * r), _normal(120, 8, 2 * r + 1, scale)
+        value = metric.measure(generated=x, valid=y[:4], test=y).values["sliced_wasserstein"]
         found.append((value.value, value.standard_error))
     estimates, errors = np.array(found).T
-    assert math.sqrt((errors**2).mean()) == pytest.approx(estimates.std(), rel=4 / math.sqrt(200))
+    assert math.sqrt((errors**2).mean()) == pytest.approx(estimates.std(ddof=1), rel=4 / math.sqrt(400))
+
+
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize(("m", "n"), [(24, 24), (20, 30)])
+def test_influences_are_those_of_examples_that_are_given_a_little_more_weight(order, m, n):
+    """By repeating all examples 400 times and one of them once more, or once less."""
+    x, y = _normal(m, 1, 1).double(), _normal(n, 1, 2, 2.0).double() + 0.3
+    times = 400
+    many = x.repeat(times, 1), y.repeat(times, 1)
+    for which, (own, other) in enumerate(((x, y), (y, x))):
+        found = _influences(own, other, order)[0]
+        for i in (0, 3, 11):
+            more, less = list(many), list(many)
+            more[which] = torch.cat((many[which], own[i : i + 1]))
+            less[which] = torch.cat((many[which][:i], many[which][i + 1 :]))
+            change = float(wasserstein_powers(*more, order)) - float(wasserstein_powers(*less, order))
+            assert float(found[i] - found.mean()) == pytest.approx(change * times * len(own) / 2, abs=0.02)
+
+
+def test_few_and_equal_examples():
+    """Three of both have no halves to compare; a set and itself have no distance, nor an error."""
+    metric, y = SlicedWasserstein(directions=5), _normal(9, 3, 1)
+    assert metric.measure(generated=_normal(3, 3, 2), valid=y, test=y).values["sliced_wasserstein"].across == ""
+    value = metric.measure(generated=y, valid=y, test=y).values["sliced_wasserstein"]
+    assert (value.value, value.standard_error) == (0, 0)
 
 
 def test_the_null_is_that_of_as_many_validation_examples():
     y = _normal(500, 4, 1)
     values = SlicedWasserstein().measure(generated=_normal(50, 4, 2), valid=_normal(400, 4, 3), test=y).values
     assert values["sliced_wasserstein"].value == pytest.approx(values["null_sliced_wasserstein"].value, rel=0.5)
+
+
+def test_the_null_is_measured_as_samples_are():
+    """Of validation examples, as many as there are samples."""
+    metric, y, valid = SlicedWasserstein(directions=10), _normal(60, 4, 1), _normal(90, 4, 2, 1.5)
+    null = metric.measure(generated=_normal(40, 4, 3), valid=valid, test=y).values["null_sliced_wasserstein"]
+    assert null == metric.measure(generated=chosen(valid, 40), valid=y, test=y).values["sliced_wasserstein"]
 
 
 def test_refusals():

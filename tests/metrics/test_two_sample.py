@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.stats import norm
+from scipy.stats import binom, norm
 from sklearn.neighbors import NearestNeighbors
 
 from ganbench.conformance import check_metric
 from ganbench.errors import DataError
 from ganbench.metrics.nearest_neighbor_two_sample import NearestNeighborTwoSample
+from ganbench.metrics.subsets import chosen
 from ganbench.metrics.two_sample_classifier import ClassifierTwoSample
 
 
@@ -59,6 +60,34 @@ def test_neighbours_agree_with_scikit_learn():
     expected = own.mean(), own[:60].mean(), own[60:].mean()
     found = tuple(values[name] for name in ("accuracy", "accuracy_on_samples", "accuracy_on_test"))
     assert found == pytest.approx(expected)
+
+
+def test_the_smallest_p_value_of_neighbours():
+    """The sets as they are count among the permutations."""
+    values = _values(NearestNeighborTwoSample(permutations=99), _normal(30, 2, 1, 50.0), _normal(30, 2, 2))
+    assert (values["accuracy"], values["p"]) == (1, 0.01)
+
+
+@pytest.mark.parametrize(("right_of_twenty", "on_samples"), [(13, 0.8), (7, 0.2)])
+def test_the_classifiers_answers_are_counted(monkeypatch, right_of_twenty, on_samples):
+    """Right of eight or two in ten held-out samples, and of five in ten test examples; p is that of as many or more."""
+    answers = torch.zeros(10, dtype=torch.int64)
+    answers[: round(10 * on_samples)] = 1
+    seen = []
+
+    def classifier(examples):
+        seen.append(examples)
+        return answers if len(seen) == 2 else torch.arange(10) % 2  # first the test data
+
+    monkeypatch.setattr("ganbench.metrics.two_sample_classifier.train_classifier", lambda *_: classifier)
+    x, y = _normal(20, 2, 1), _normal(25, 2, 2)
+    found = ClassifierTwoSample().measure(generated=x, test=y).values
+    assert (found["accuracy_on_samples"].value, found["accuracy_on_test"].value) == (on_samples, 0.5)
+    assert found["p"].value == pytest.approx(binom.sf(right_of_twenty - 1, 20, 0.5))
+    share = right_of_twenty / 20
+    assert found["accuracy"].standard_error == pytest.approx(math.sqrt(share * (1 - share) / 20))
+    assert torch.equal(seen[0], chosen(y, 20)[10:])
+    assert torch.equal(seen[1], chosen(x, 20)[10:])
 
 
 def test_copies_of_test_examples_fall_below_one_half():
