@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ganbench.errors import ModelError, UserError
     from ganbench.experiment.plan import Cell, Plan
     from ganbench.experiment.progress import Progress
+    from ganbench.experiment.removal import Removal, plan_removal
     from ganbench.experiment.run import Run, evaluate, run
     from ganbench.metrics.metric import Metric
     from ganbench.model import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         Reference,
     )
     from ganbench.protocols import Protocol, load_protocol
+    from ganbench.records.environment import environment
     from ganbench.records.merge import merge_results
     from ganbench.records.record import Record
     from ganbench.reports.comparing import compare
@@ -71,6 +73,7 @@ _HOME = {
     "Protocol": "protocols",
     "Record": "records.record",
     "Reference": "model",
+    "Removal": "experiment.removal",
     "Run": "experiment.run",
     "Split": "datasets",
     "UserError": "errors",
@@ -82,10 +85,12 @@ _HOME = {
     "compare": "reports.comparing",
     "derive_seed": "runtime.seeding",
     "describe_component": "components",
+    "environment": "records.environment",
     "evaluate": "experiment.run",
     "load_dataset": "datasets",
     "load_protocol": "protocols",
     "merge_results": "records.merge",
+    "plan_removal": "experiment.removal",
     "render_cases": "conformance.selftest",
     "render_comparison": "reports.comparison_tables",
     "render_table": "reports.table1",
@@ -122,6 +127,7 @@ __all__ = [
     "Protocol",
     "Record",
     "Reference",
+    "Removal",
     "Run",
     "Split",
     "UserError",
@@ -134,10 +140,12 @@ __all__ = [
     "compare",
     "derive_seed",
     "describe_component",
+    "environment",
     "evaluate",
     "load_dataset",
     "load_protocol",
     "merge_results",
+    "plan_removal",
     "render_cases",
     "render_comparison",
     "render_table",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, requires
 from typing import Any
 
 import msgspec
@@ -17,9 +18,10 @@ import msgspec
 from ganbench.datasets import dataset_names, find_entry
 from ganbench.errors import UsageError, UserError
 from ganbench.protocols import load_protocol, protocol_names
+from ganbench.records.provenance import installed_version
 from ganbench.registry import metrics, models
 from ganbench.registry.metrics import find_metric, names_metric
-from ganbench.registry.models import find_model
+from ganbench.registry.models import ModelSource, find_model
 from ganbench.registry.samples import SampleArray, SampleFile
 from ganbench.registry.source import installed
 
@@ -27,6 +29,15 @@ __all__ = ["ComponentDescription", "catalogue", "describe_component"]
 
 
 _OURS = ("ganbench", "ganbench_models")
+_EXTRAS = {
+    "report": "`ganbench report`",
+    "formats": "files in HDF5 and safetensors",
+    "slurm": "`ganbench run-all --executor`, slurm or local",
+    "completion": "`ganbench completion`",
+    "crosschecks": "`ganbench selftest`, beside other tools",
+}
+"""What the extras that users may want are for."""
+
 _SECONDS = 60.0  # in which a plug-in must be imported, with all that it imports
 
 
@@ -57,7 +68,10 @@ class ComponentDescription(msgspec.Struct, frozen=True):
 
 
 def catalogue(data_root: str | None = None) -> dict[str, dict[str, str]]:
-    """One line on every model, metric, data set and protocol; what cannot be imported stays, with its reason.
+    """One line on every model, metric, data set and protocol, and on libraries that some things need.
+
+    It says of models which data they have presets for, of metrics what they need, of data where they are or belong.
+    What cannot be imported stays, with its reason; our own models are not imported for it.
 
     Args:
         data_root: Where data sets are looked for; GANBENCH_DATA or the user's cache by default.
@@ -67,6 +81,7 @@ def catalogue(data_root: str | None = None) -> dict[str, dict[str, str]]:
         "metrics": _lines("metric", installed(metrics.ENTRY_POINT_GROUP)),
         "datasets": {name: _dataset_line(name, data_root) for name in dataset_names()},
         "protocols": {name: load_protocol(name).title for name in protocol_names()},
+        "libraries": {extra: _extra_line(extra, purpose) for extra, purpose in _EXTRAS.items()},
     }
 
 
@@ -84,7 +99,7 @@ def _lines(kind: str, points: Mapping[str, EntryPoint]) -> dict[str, str]:
     others = [name for name, point in points.items() if point.module.partition(".")[0] not in _OURS]
     with ThreadPoolExecutor(max_workers=4) as pool:
         apart = dict(zip(others, pool.map(lambda name: _line_apart(name, kind), others), strict=True))
-    return {name: apart[name] if name in apart else _line(name, kind) for name in points}
+    return {name: apart[name] if name in apart else _line(name, kind, read_only=True) for name in points}
 
 
 def _line_apart(name: str, kind: str) -> str:
@@ -109,16 +124,35 @@ def _line_apart(name: str, kind: str) -> str:
         return "cannot be used: importing it ended the process"
 
 
-def _line(name: str, kind: str) -> str:
+def _line(name: str, kind: str, *, read_only: bool = False) -> str:
+    """A line on a model or a metric; `read_only` models are not imported."""
     try:
-        described = _describe_model(name) if kind == "model" else _describe_metric(name)
+        if kind == "metric":
+            metric = _describe_metric(name)
+            return f"{metric.summary}; needs {', '.join(metric.needs) or 'nothing else'}; {_better(metric.direction)}"
+        return _model_line(name, read_only=read_only)
     except UserError as error:
         return f"cannot be used: {error}"
-    if kind == "metric":
-        return f"{described.summary}; {_better(described.direction)}"
-    if described.reference:
-        return f"{described.summary}; a reference"
-    return f"{described.summary}; presets: {', '.join(described.presets) or '(none)'}"
+
+
+def _model_line(name: str, *, read_only: bool) -> str:
+    model = find_model(name)
+    if not isinstance(model, ModelSource):
+        raise UsageError(f"{name!r} is no installed model.")
+    summary = model.summary if read_only else _summary(model.load())
+    if model.reference:
+        given = f", given {', '.join(model.reference_needs)}" if model.reference_needs else ""
+        return f"{summary}; a reference{given}"
+    return f"{summary}; presets: {', '.join(model.presets) or '(none)'}"
+
+
+def _extra_line(extra: str, purpose: str) -> str:
+    """What the libraries of an extra are for, and which are here."""
+    ours = re.compile(rf"([\w.-]+).*extra == [\"']{extra}[\"']")
+    names = [found[1] for line in requires("ganbench") or () if (found := ours.match(line))]
+    missing = [name for name in names if not installed_version(name)]
+    here = f"{', '.join(missing)} not installed: pip install 'ganbench[{extra}]'" if missing else "installed"
+    return f"{purpose}: {here}"
 
 
 def _better(direction: str) -> str:
@@ -127,8 +161,11 @@ def _better(direction: str) -> str:
 
 def _dataset_line(name: str, data_root: str | None) -> str:
     entry = find_entry(name)
-    if entry.is_available(data_root):
+    if not entry.expected:
         return entry.description
+    found = entry.find(data_root)
+    if found is not None:
+        return f"{entry.description}; here: {found}"
     return f"{entry.description}; not here: needs {entry.needs}, belongs at {entry.place(data_root)}"
 
 

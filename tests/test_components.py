@@ -19,7 +19,7 @@ def test_the_catalogue_can_be_asked_twice(tmp_path):
     """A module of the same name as a name of the front door would take its place."""
     first, second = (ganbench.catalogue(str(tmp_path)) for _ in range(2))
     assert first == second
-    assert list(first) == ["models", "metrics", "datasets", "protocols"]
+    assert list(first) == ["models", "metrics", "datasets", "protocols", "libraries"]
     assert not [name for name in ganbench.__all__ if (Path(ganbench.__file__).parent / f"{name}.py").exists()]
 
 
@@ -27,7 +27,9 @@ def test_what_is_listed(tmp_path):
     content = ganbench.catalogue(str(tmp_path))
     assert content["models"]["dbn"].endswith("; presets: digits, fer2013-laptop, mnist, tfd")
     assert content["models"]["noise"].endswith("; a reference")
-    assert content["metrics"]["parzen"].endswith("; higher is better")
+    assert content["models"]["leaked_test_images"].endswith("; a reference, given test")
+    assert content["metrics"]["parzen"].endswith("; needs valid, test; higher is better")
+    assert "; needs train, valid, test, labels; " in content["metrics"]["class_histogram"]
     assert content["metrics"]["nearest_neighbors"].endswith("; neither higher nor lower is better")
     assert "digits" in content["protocols"]
 
@@ -35,10 +37,24 @@ def test_what_is_listed(tmp_path):
 def test_data_sets_say_whether_they_are_here(tmp_path):
     (tmp_path / "TFD_48x48.mat").touch()
     content = ganbench.catalogue(str(tmp_path))["datasets"]
-    assert not any("not here" in content[name] for name in ("digits", "toy-mixture", "tfd"))
+    assert not any("here:" in content[name] or "not here" in content[name] for name in ("digits", "toy-mixture"))
+    assert content["tfd"].endswith(f"; here: {tmp_path}/TFD_48x48.mat")
     assert content["mnist"].endswith(
         f"; not here: needs a download of 12 MB (--download), belongs at {tmp_path}/MNIST/raw"
     )
+
+
+def test_libraries_say_what_they_are_for_and_whether_they_are_here(monkeypatch):
+    content = ganbench.catalogue()["libraries"]
+    assert content["formats"] == "files in HDF5 and safetensors: installed"
+    monkeypatch.setattr(components, "installed_version", lambda name: "" if name == "jinja2" else "1")
+    content = ganbench.catalogue()["libraries"]
+    assert content["report"] == "`ganbench report`: jinja2 not installed: pip install 'ganbench[report]'"
+
+
+def test_our_models_are_listed_as_they_would_be_after_an_import():
+    for name, text in ganbench.catalogue()["models"].items():
+        assert text == components._line(name, "model"), name
 
 
 def test_a_model_by_its_spec():

@@ -18,7 +18,7 @@ import pytest
 from checkout import make_importable
 
 import ganbench
-from ganbench.cli import _build_parser, main
+from ganbench.cli import build_parser, main
 
 make_importable("tools")
 
@@ -107,7 +107,7 @@ def test_snippets_run(page, tmp_path, monkeypatch):
 def test_commands_are_accepted_by_the_parser(page):
     for command in commands(page):
         with contextlib.suppress(SystemExit):  # of what is refused, whose code is the last
-            _build_parser().parse_args(shlex.split(command)[1:])
+            build_parser().parse_args(shlex.split(command)[1:])
             continue
         pytest.fail(f"{name(page)}: {command}")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import configparser
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -130,3 +132,34 @@ def test_tox_builds_the_site_from_the_extra_that_is_declared():
     for extension in ("myst_parser", "sphinx_copybutton", "sphinx_design", "furo", "sphinxcontrib"):
         assert extension in configured
         assert extension in declared
+
+
+def test_chores_share_two_environments_but_for_other_versions_and_the_linter():
+    """torch alone takes 5 GB in each."""
+    chores = configparser.ConfigParser(interpolation=None)
+    chores.read(ROOT / "tox.ini")
+    shared = {name: chores[name] for name in ("as-tests", "as-chores")}
+    assert {section["runner"] for section in shared.values()} == {"shared"}
+    assert len({section["env_dir"] for section in shared.values()}) == 2
+    bases = {name.partition(":")[2]: section.get("base", "") for name, section in chores.items() if ":" in name}
+    alone = {name for name, base in bases.items() if base.partition(",")[0] not in shared}
+    assert alone == {"lint", "oldest"}
+    assert not [
+        name for name in set(bases) - alone if {"extras", "deps", "env_dir"} & set(chores._sections[f"testenv:{name}"])
+    ]
+    assert set(shared["as-chores"]["extras"].split()) <= set(PROJECT["optional-dependencies"])
+
+
+def test_a_shared_environment_is_the_same_under_another_name(tmp_path):
+    pytest.importorskip("tox", reason="tox is not installed in this environment")
+    specification = importlib.util.spec_from_file_location("toxfile", ROOT / "toxfile.py")
+    toxfile = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(toxfile)
+
+    def is_same(**said):
+        with toxfile._Info(tmp_path).compare(said, "ToxEnv") as (same, before):
+            return same or before is None
+
+    assert is_same(name="docs", type="shared")
+    assert is_same(name="types", type="shared")
+    assert not is_same(name="types", type="another")

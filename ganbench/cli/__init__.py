@@ -18,13 +18,12 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ganbench import __version__
-from ganbench.cli import options
+from ganbench.cli import options, version
 from ganbench.cli.parser import Parser
 from ganbench.errors import UsageError, UserError, printable
 from ganbench.runtime.streams import unfailing_streams
 
-__all__ = ["main"]
+__all__ = ["build_parser", "main"]
 
 _COMMANDS = {
     "run-all": "run_all",
@@ -33,10 +32,12 @@ _COMMANDS = {
     "compare": "compare",
     "report": "report",
     "merge": "merge",
+    "remove": "remove",
     "verify": "verify",
     "list": "list",
     "check": "check",
     "selftest": "selftest",
+    "completion": "completion",
 }
 
 _DESCRIPTION = """\
@@ -55,7 +56,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
     with unfailing_streams(), _endings(to_the_end=arguments is None) as endings:
-        parser = _build_parser()
+        parser = build_parser()
         parsed = parser.parse_args(arguments)
         try:
             code = int(parsed.run(parsed))
@@ -139,7 +140,8 @@ def _endings(*, to_the_end: bool) -> Iterator[_Endings]:
             endings.restore()
 
 
-def _build_parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
     parser = Parser(
         prog="ganbench",
         description=_DESCRIPTION,
@@ -147,8 +149,9 @@ def _build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"ganbench {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    version.add_arguments(parser)
+    parser.set_defaults(run=version.run, debug=False)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, module_name in _COMMANDS.items():
         module = importlib.import_module(f"ganbench.cli.{module_name}")
         summary = next(iter((module.__doc__ or "").splitlines()), "").rstrip(".")  # there is none with python -OO

@@ -1,12 +1,17 @@
 """List the models, metrics, data sets and protocols that are known here, or describe one model or metric.
 
-What cannot be imported stays in the list, with its reason.
+The list says which data a model has presets for, what a metric is given besides the samples, where data are or belong,
+and which libraries are not installed. What cannot be imported stays, with its reason.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import textwrap
+
+from ganbench.cli import options
+from ganbench.cli.terminal import terminal_width
 
 __all__ = ["add_arguments", "run"]
 
@@ -16,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "spec", nargs="?", metavar="SPEC", help="a model or metric: its settings, and what its results depend on"
     )
+    options.add_data_folder(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -25,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.spec:
         return _describe(arguments.spec, as_json=arguments.json)
-    content = ganbench.catalogue()
+    content = ganbench.catalogue(arguments.data)
     if arguments.json:
         print(json.dumps(content, indent=1))
         return 0
@@ -33,8 +39,19 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{kind}:")
         width = max(map(len, entries), default=0)
         for name, text in entries.items():
-            print(f"  {name:<{width}}  {text}")
+            print(_entry(name, text, width))
     return 0
+
+
+def _entry(name: str, text: str, width: int) -> str:
+    """A name and what is said of it; on a terminal in lines of its width, elsewhere in one."""
+    columns, begin = terminal_width(), f"  {name:<{width}}  "
+    if columns is None:
+        return begin + text
+    after = " " * (len(begin) if columns >= 2 * len(begin) else 6)
+    return textwrap.fill(
+        text, columns, initial_indent=begin, subsequent_indent=after, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _describe(spec: str, *, as_json: bool) -> int:

@@ -33,16 +33,18 @@ class _Clock:
 
     def __init__(self, tick: Callable[[], None]) -> None:
         self._tick, self._over = tick, threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to tick."""
+        self._over.clear()
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """End; nothing is called any more when this returns."""
         self._over.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
 
     def _run(self) -> None:

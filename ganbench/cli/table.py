@@ -7,10 +7,16 @@ records there are printed.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ganbench.choices import BANDWIDTHS, FORMATS
 from ganbench.cli import options
 from ganbench.cli.terminal import terminal_width
+from ganbench.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from ganbench import Protocol
 
 __all__ = ["add_arguments", "run"]
 
@@ -39,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--published", action="store_true", help="also values that later papers printed, as rows of their own"
     )
     options.add_ladder(parser, "also the stored rows of known standing; `ganbench run-all --ladder` computes them")
+    parser.add_argument(
+        "--title", nargs=2, action="append", default=[], metavar=("MODEL", "TEXT"),
+        help="what a row is called in this table, as --title samples.npz 'Our model'; may be given several times",
+    )  # fmt: skip
     parser.add_argument("--every-value", action="store_true", help="all quantities of each metric, not the first only")
 
 
@@ -53,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
             compared = ganbench.table2(
                 arguments.results, protocol, models=arguments.models, datasets=arguments.datasets
             )
-            print(ganbench.render_table2(compared, protocol, arguments.format, terminal_width()), end="")
+            titled = _titled(protocol, arguments.title, compared["model"])
+            print(ganbench.render_table2(compared, titled, arguments.format, terminal_width()), end="")
             continue
         frame = ganbench.table(
             arguments.results,
@@ -66,5 +77,21 @@ def run(arguments: argparse.Namespace) -> int:
             published=arguments.published,
             ladder=arguments.ladder,
         )
-        print(ganbench.render_table(frame, protocol, arguments.format, terminal_width()), end="")
+        titled = _titled(protocol, arguments.title, frame["model"])
+        print(ganbench.render_table(frame, titled, arguments.format, terminal_width()), end="")
     return 0
+
+
+def _titled(protocol: Protocol, titles: list[tuple[str, str]], models: Iterable[str]) -> Protocol:
+    """The protocol with titles of rows.
+
+    Raises:
+        UnknownNameError: There is no row of a model.
+    """
+    import msgspec
+
+    known = set(models)
+    for model, _ in titles:
+        if model not in known:
+            raise UnknownNameError("row", model, known)
+    return msgspec.structs.replace(protocol, titles=protocol.titles | dict(titles))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from ganbench.errors import StoreError
@@ -77,13 +78,24 @@ def _records_of_this_machine(datasets: set[str], store: Store, device: str) -> l
 def _latest_on(datasets: set[str], store: Store) -> Iterator[Record]:
     """The latest few of every model; those that cannot be read teach nothing."""
     folders = {file_name(name) for name in datasets}
-    paths = (path for path in store.record_paths() if path.parts[-3] in folders)
+    try:
+        paths = [path for path in store.record_paths() if path.parts[-3] in folders]
+    except StoreError:  # the run itself says so, where it matters to it
+        return
     for _, of_model in groupby(paths, key=lambda path: path.parent):
-        for path in sorted(of_model, key=lambda path: path.stat().st_mtime, reverse=True)[:_LATEST]:
+        for path in sorted(of_model, key=_modified, reverse=True)[:_LATEST]:
             with contextlib.suppress(StoreError):
                 record = store.read_record(path)
                 if record is not None and record.status == "done":
                     yield record
+
+
+def _modified(path: Path) -> float:
+    """When a file was written; long ago if another run has removed it."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _is_of_here(record: Record, device: str) -> bool:

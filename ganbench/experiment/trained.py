@@ -12,7 +12,7 @@ from ganbench.records.record import Record
 from ganbench.records.store import Store
 from ganbench.registry.models import ModelObject, ModelSource
 
-__all__ = ["trained_model"]
+__all__ = ["planned_again", "trained_model"]
 
 
 def trained_model(what: Record | Cell, store: Store, *, data_root: str | None = None, device: str = "cpu") -> Any:
@@ -51,20 +51,37 @@ def trained_model(what: Record | Cell, store: Store, *, data_root: str | None = 
     return model
 
 
-def _cell_of(record: Record, store: Store, data_root: str | None) -> Cell:
-    """The cell that would make the record again, if it would make the same samples."""
+def planned_again(
+    record: Record, store: Store, data_root: str | None = None, *, model: str = "", dataset: str = ""
+) -> Cell | None:
+    """The cell in the place of a record, as the present code and data plan it; None if there is none any more.
+
+    `model` and `dataset` are specs in place of the record's, which does not know the folder of a file; the file of own
+    data is known where the protocol names it.
+
+    Raises:
+        StoreError: Its data are not here.
+        UserError: It cannot be planned, as where the file of its model has gone.
+    """
     stored = None if record.protocol in protocol_names() else store.read_protocol(record.protocol)
+    protocol = stored or load_protocol(record.protocol)
+    of_protocol = protocol.plan_of(record.dataset.identity)
     request = Request(
-        stored or load_protocol(record.protocol),
-        models=(record.model.spec,),
-        datasets=(record.dataset.name,),
+        protocol,
+        models=(model or record.model.spec,),
+        datasets=(dataset or (of_protocol.name if of_protocol else record.dataset.name),),
         seeds=(record.seed,),
         data_root=data_root,
     )
     plan = make_plan(request)
-    for dataset in plan.unavailable:
-        raise StoreError(f"{dataset.name} is not here. {dataset.reason}")
-    cell = next((cell for cell in plan.cells if cell.place == record.place), None)
+    for missing in plan.unavailable:
+        raise StoreError(f"{missing.name} is not here. {missing.reason}")
+    return next((cell for cell in plan.cells if cell.place == record.place), None)
+
+
+def _cell_of(record: Record, store: Store, data_root: str | None) -> Cell:
+    """The cell that would make the record again, if it would make the same samples."""
+    cell = planned_again(record, store, data_root)
     epochs = record.training.epochs if record.training is not None else 0
     if (
         cell is None

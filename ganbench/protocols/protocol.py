@@ -74,7 +74,7 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         models: Specs of the models.
         metrics: Specs of the metrics.
         table: Names of the metrics that the table shows; all of them unless said.
-        titles: Row titles by model name.
+        titles: Row titles by model name, or by a spec with settings.
         published: Published values of the Parzen log-likelihood.
         judgement: How measured values are held against them.
         ladder: Rows of known standing, for `--ladder`.

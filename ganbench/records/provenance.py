@@ -12,7 +12,7 @@ from typing import Any
 
 from ganbench import __version__
 
-__all__ = ["collect_provenance", "processor_name"]
+__all__ = ["collect_provenance", "installed_version", "processor_name"]
 
 _PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "torchvision")
 
@@ -38,7 +38,7 @@ def _lasting(device: str) -> dict[str, Any]:
         "ganbench": __version__,
         "commit": _commit(),
         "python": platform.python_version(),
-        "packages": {package: _version(package) for package in _PACKAGES},
+        "packages": {package: installed_version(package) for package in _PACKAGES},
         "system": platform.system(),
         "processor": processor_name(),
         "device": device,
@@ -46,7 +46,8 @@ def _lasting(device: str) -> dict[str, Any]:
     }
 
 
-def _version(package: str) -> str:
+def installed_version(package: str) -> str:
+    """The version of a package; empty where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -175,6 +175,16 @@ class Source:
         """
         return _constructor_parameters(self._definitions, self.attribute)
 
+    @property
+    def summary(self) -> str:
+        """The first line of its docstring, read without importing it; empty where there is none.
+
+        Raises:
+            ModelError: The source cannot be found, read or parsed.
+        """
+        node = self._definitions.get(self.attribute)
+        return ((ast.get_docstring(node) if node else None) or "").partition("\n")[0].rstrip(".")
+
     def declared(self, attribute: str) -> tuple[str, ...]:
         """The strings that the class lists by ``attribute = ("...",)`` in its body, read without importing it.
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ganbench.errors import UnknownNameError, UsageError
+from ganbench.errors import MissingDataError, UnknownNameError, UsageError
 from ganbench.experiment.run import Run, protocol_with, run
 from ganbench.protocols import Protocol
 from ganbench.records.record import Record, read_record
@@ -86,6 +86,8 @@ def compare(
             download=download,
             progress=progress,
         )
+        for absent in scored.unavailable:
+            raise MissingDataError(absent.reason)
         found += _by_model(scored.records, str(results))
     return compare_candidates(_labelled(found), list(metrics), every_value=every_value, level=level, power=power)
 

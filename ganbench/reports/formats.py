@@ -138,7 +138,9 @@ class Titles:
         return f"Scores by the protocol {self.protocol.name!r}"
 
     def model(self, spec: str) -> str:
-        """The title of a model, with its settings where the spec has any."""
+        """The title of a model: by its whole spec, else by its name, with the settings where the spec has any."""
+        if spec in self.protocol.titles:
+            return self.protocol.titles[spec]
         name, bracket, settings = spec.partition("[")
         if name not in self.protocol.titles or (bracket and not settings.endswith("]")):
             return spec

@@ -37,7 +37,7 @@ def test_help_is_fast(process):
 
 @pytest.mark.parametrize("path", sorted(Path(cli.__file__).parent.glob("*.py")), ids=lambda path: path.name)
 def test_the_command_line_calls_the_front_door_only(path):
-    """Public names, errors, and for types of arguments nothing else; heavy libraries only where progress bars are."""
+    """Public names, errors, and for types of arguments nothing else; libraries for bars and scripts of shells only."""
     allowed = {f"ganbench.{name}" for name in ganbench.__all__} | {"ganbench", "ganbench.errors", "ganbench.cli"}
     allowed |= {"ganbench.choices", "ganbench.runtime.device"}  # where the choices of options are defined
     allowed |= {"ganbench.runtime.memory", "ganbench.runtime.streams"}  # made sure of before anything else
@@ -51,7 +51,7 @@ def test_the_command_line_calls_the_front_door_only(path):
             names = [str(node.module)]
         for name in names:
             own = name.startswith("ganbench.cli.") or name == "ganbench.cli"
-            light = name.partition(".")[0] in {*sys.stdlib_module_names, "tqdm", "msgspec"}
+            light = name.partition(".")[0] in {*sys.stdlib_module_names, "tqdm", "msgspec", "shtab"}
             assert own or light or name in allowed, f"{path.name} imports {name}"
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ganbench":
             assert node.attr in ganbench.__all__ or node.attr == "errors", f"{path.name} uses ganbench.{node.attr}"
@@ -99,12 +99,35 @@ def test_list_describes_a_metric_and_a_model(command):
 def test_list(command):
     code, out, err = command("list", results=False)
     assert (code, err) == (0, "")
-    assert re.findall(r"^(\w+):", out, flags=re.MULTILINE) == ["models", "metrics", "datasets", "protocols"]
+    assert re.findall(r"^(\w+):", out, flags=re.MULTILINE) == [
+        "models",
+        "metrics",
+        "datasets",
+        "protocols",
+        "libraries",
+    ]
     content = json.loads(command("list", "--json", results=False)[1])
     assert {"adversarial", "cae", "dbn", "gsn"} <= set(content["models"])
     assert {"parzen", "nearest_neighbors"} <= set(content["metrics"])
     assert "mnist" in content["datasets"]
     assert list(content["protocols"]) == ["digits", "goodfellow2014"]
+
+
+def test_the_list_fits_the_terminal(command, monkeypatch):
+    whole = command("list", results=False)[1]
+    for width in (80, 40):
+        monkeypatch.setenv("COLUMNS", str(width))
+        fitted = command("list", results=False)[1]
+        words = [word for line in fitted.splitlines() if len(line) > width for word in [line.strip()]]
+        assert all(len(word.split()) <= 2 for word in words)  # addresses of files, which are not broken
+        assert fitted.split() == whole.split()
+
+
+def test_the_list_imports_no_torch(imports):
+    done = imports("list", "--json")
+    assert done.returncode == 0
+    assert "torch" not in done.stderr.splitlines()[-1]
+    assert {"dbn", "gsn"} <= set(json.loads(done.stdout)["models"])
 
 
 def test_a_table_of_nothing(command, tmp_path):
@@ -219,3 +242,24 @@ def test_the_results_folder_of_the_environment(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("GANBENCH_RESULTS", str(Path(tmp_path) / "elsewhere"))
     assert main(["table"]) == 1
     assert "elsewhere has no records" in capsys.readouterr().err
+
+
+def test_rows_have_the_titles_that_they_are_given(command, toy_protocol, toys):
+    path = toy_protocol(models=[f"{toys}:uniform", f"{toys}:PixelwiseGaussian"])
+    command("run-all", "--protocol", path, "--quiet", "--jobs", "0")
+    given = ["--title", "models.py:PixelwiseGaussian", "Our | model"]
+    out = command("table", "--protocol", path, *given)[1]
+    assert re.search(r"^Our \| model +-?\d", out, re.MULTILINE)
+    assert "PixelwiseGaussian" not in out
+    assert "Our \\| model" in command("table", "--protocol", path, *given, "--format", "markdown")[1]
+    assert "Our | model" not in command("table", "--protocol", path)[1]
+    code, out, err = command("table", "--protocol", path, "--title", "models.py:Uniform", "x")
+    assert (code, out) == (2, "")
+    assert "Unknown row 'models.py:Uniform'. Did you mean" in err
+
+
+@pytest.mark.parametrize("arguments", [["check", "dbn"], ["compare", "dbn", "gsn"], ["evaluate", "dbn"]])
+def test_missing_data_are_told_once_by_every_command(command, tmp_path, arguments):
+    code, out, err = command(*arguments, "--dataset", "tfd", "--data", str(tmp_path), results=arguments[0] != "check")
+    assert (code, out) == (1, "")
+    assert err.count("The data of 'tfd' are missing") == err.count("The folder of the data") == 1

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from ganbench.cli import _build_parser
+from ganbench.cli import build_parser
 
 
 def parsed(*arguments):
-    return _build_parser().parse_args(arguments)
+    return build_parser().parse_args(arguments)
 
 
 @pytest.mark.parametrize(

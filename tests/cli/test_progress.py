@@ -145,3 +145,12 @@ def test_a_log_tells_after_the_first_epoch_of_a_long_training(capsys, cells, mon
     assert capsys.readouterr().err == (
         "squares models.py:PixelwiseGaussian[epochs=9] standard: epoch 1 of 9, about 4 min left\n"
     )
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_nothing_is_coloured(command, path, monkeypatch, terminal):
+    """So there is nothing that NO_COLOR would have to turn off; and a log gets no escape sequences at all."""
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda self: terminal)
+    _, out, err = command("run-all", "--protocol", path)
+    assert re.search("\x1b\\[[0-9;]*m", out + err) is None
+    assert ("\x1b" in out + err) <= terminal

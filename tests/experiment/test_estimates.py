@@ -7,6 +7,7 @@ import dataclasses
 import msgspec
 import pytest
 
+from ganbench.errors import StoreError
 from ganbench.experiment.cell import failed_record
 from ganbench.experiment.estimates import estimate
 from ganbench.experiment.executors import units_of
@@ -139,3 +140,21 @@ def test_a_record_that_cannot_be_read_teaches_nothing(store, cell_of, learn):
     learn(cell)
     store.record_path(cell.protocol.name, cell.place).write_text("no record")
     assert estimate([[cell]], store, "auto", 1) == Estimate(0.0, 0, 0, 1)
+
+
+def test_a_folder_that_cannot_be_listed_teaches_nothing(store, cell_of, learn, monkeypatch):
+    learn(cell_of())
+
+    def refused(self, protocol=None):
+        raise StoreError("it cannot be listed")
+
+    monkeypatch.setattr(type(store), "record_paths", refused)
+    assert estimate([[cell_of()]], store, "auto", 1) == Estimate(0.0, 0, 0, 1)
+
+
+def test_a_record_that_is_removed_meanwhile_teaches_nothing(store, cell_of, learn, monkeypatch):
+    learn(cell_of())
+    path = store.record_paths()[0]
+    path.unlink()
+    monkeypatch.setattr(type(store), "record_paths", lambda self, protocol=None: [path])
+    assert estimate([[cell_of()]], store, "auto", 1) == Estimate(0.0, 0, 0, 1)

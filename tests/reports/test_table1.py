@@ -18,7 +18,7 @@ from ganbench.metrics.metric import Finding, Value
 from ganbench.protocols import DatasetPlan, Protocol, Published
 from ganbench.records.frame import score_frame
 from ganbench.records.record import DataRef, ModelRef
-from ganbench.reports.formats import suffix, with_error
+from ganbench.reports.formats import Titles, suffix, with_error
 from ganbench.reports.table1 import render_table
 
 
@@ -297,3 +297,11 @@ def test_no_format_lets_a_name_act(protocol):
     assert "<img" not in texts["markdown"]
     assert r"\write18" not in texts["latex"]
     assert not any(cell.startswith("=") for row in csv.reader(io.StringIO(texts["csv"])) for cell in row)
+
+
+def test_a_spec_with_settings_may_have_a_title_of_its_own(protocol):
+    titled = msgspec.structs.replace(protocol, titles=protocol.titles | {"dbn[epochs=2]": "Two epochs"})
+    titles = Titles(titled, ("d",))
+    assert [titles.model(spec) for spec in ("dbn[epochs=2]", "dbn[epochs=3]", "dbn")] == [
+        "Two epochs", "DBN [epochs=3]", "DBN"
+    ]  # fmt: skip

@@ -6,14 +6,14 @@ import argparse
 import re
 from collections.abc import Iterator
 
-from ganbench.cli import _build_parser
+from ganbench.cli import build_parser
 
 __all__ = ["pages"]
 
 
 def pages() -> dict[str, str]:
     """Markdown, a section for each command."""
-    parser = _build_parser()
+    parser = build_parser()
     commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     sections = [_section(name, command) for name, command in commands.choices.items()]
     return {"command-line.md": "\n".join(["# Command line\n", _INTRODUCTION, *sections])}

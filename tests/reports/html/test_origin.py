@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from made_records import make_protocol, make_record, parzen
 
-from ganbench.cli import _build_parser
+from ganbench.cli import build_parser
 from ganbench.protocols import load_protocol
 from ganbench.records.record import DataRef, ModelRef, Training
 from ganbench.reports.html import origin
@@ -25,7 +25,7 @@ def test_the_command_is_one_that_the_command_line_takes():
     protocol = load_protocol("goodfellow2014")
     records = [_record("adversarial[epochs=5]", seed=seed, provenance={"device": "cpu"}) for seed in (0, 1, 2)]
     *_, line = origin.command(records, protocol).splitlines()
-    options = _build_parser().parse_args(shlex.split(line)[1:])
+    options = build_parser().parse_args(shlex.split(line)[1:])
     assert (options.models, options.datasets, options.seeds) == (["adversarial[epochs=5]"], ["mnist"], 3)
     assert (options.protocol, options.device, options.metrics) == ("goodfellow2014", "cpu", [])
 
