@@ -6,8 +6,11 @@ costs nothing but its distances.
 
 from __future__ import annotations
 
+import os
+
 import torch
 
+from benchmarks._compat import load_dataset
 from benchmarks._ratios import DEVICES, medians_in_turns, product_rate
 from ganbench.metrics import PAPER_GRID, nearest_neighbors, parzen_log_density
 
@@ -53,6 +56,32 @@ class ParzenAtFullSize:
     log_density = Parzen.log_density
     peakmem_log_density = Parzen.peakmem_log_density
     track_share_of_product_rate = Parzen.track_share_of_product_rate
+
+
+class ParzenOfImages:
+    """The first 10,000 test and training images of MNIST, where few kernels matter; bandwidths as in Parzen."""
+
+    params = ([784], [1, 10], DEVICES)
+    param_names = ("d", "bandwidths", "device")
+    timeout = 300
+
+    def setup(self, d, bandwidths, device):
+        if "GANBENCH_DATA" not in os.environ:
+            raise NotImplementedError("needs MNIST, in the folder that GANBENCH_DATA names")
+        split = load_dataset("mnist").splits[0]
+        self.points, self.centres = (
+            torch.as_tensor(images[:10_000]).flatten(1).to(device) for images in (split.test, split.train)
+        )
+        self.grid = PAPER_GRID if bandwidths == 10 else PAPER_GRID[3]
+        self.product = product_rate(*map(len, (self.points, self.centres)), d, device)
+
+    log_density = Parzen.log_density
+
+    def track_share_of_product_rate(self, d, bandwidths, device):
+        whole, product = medians_in_turns([self.log_density, self.product])
+        return product / whole
+
+    track_share_of_product_rate.unit = "share"
 
 
 class NearestNeighbors:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import time
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -33,13 +35,30 @@ class Comparison:
 
 
 _COMPARISONS: list[Comparison] = []
+_ABSENT: dict[str, str] = {}
 OURS, PRODUCT = "ganbench", "bare matrix product"
+PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "usearch", "numkong", "pykeops")
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--write-tables", metavar="DIR", help="write the tables of the peers to DIR/peers.md and peers.json"
     )
+
+
+def is_here(contender: str, module: str) -> bool:
+    """Whether the module of a contender can be used; where it cannot, the report says why."""
+    if importlib.util.find_spec(module) is None:
+        _ABSENT[contender] = f"{module} is not installed"
+    elif module == "pykeops" and not any(map(shutil.which, ("g++", "clang++", "c++"))):
+        _ABSENT[contender] = "it needs a C++ compiler"
+    return contender not in _ABSENT
+
+
+@pytest.fixture
+def present():
+    """Of contenders, name to (module, anything), those whose module is here, as name to anything."""
+    return lambda contenders: {name: what for name, (module, what) in contenders.items() if is_here(name, module)}
 
 
 @pytest.fixture
@@ -112,10 +131,28 @@ def _machine() -> str:
     from ganbench.records.provenance import collect_provenance
 
     facts = collect_provenance("cpu")
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy", "scikit-learn", "faiss-cpu"))
+    packages = ", ".join(filter(None, map(_name_and_version, PACKAGES)))
     processor = facts.get("processor") or platform.processor()
     commit = facts.get("commit") or _head()  # the package does not know where it is installed from a wheel
-    return f"{processor}, {torch.get_num_threads()} threads; {packages}; commit {commit}"
+    return f"{processor}, {_instructions()}, {torch.get_num_threads()} threads; {packages}; commit {commit}"
+
+
+def _name_and_version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return ""
+
+
+def _instructions() -> str:
+    """The instruction set that torch uses, and the units for bfloat16 that it sees."""
+    import torch
+
+    from ganbench.runtime.matmul import has_bfloat16_units
+
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+    units = "AMX" if amx else "AVX512-BF16" if has_bfloat16_units(torch.device("cpu")) else "no bfloat16 units"
+    return f"{torch.backends.cpu.get_cpu_capability()} ({units})"
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -124,6 +161,8 @@ def pytest_terminal_summary(terminalreporter, config):
     titles = dict.fromkeys(comparison.title for comparison in _COMPARISONS)
     text = "\n\n".join(_table(title) for title in titles)
     note = "Medians of rounds that took turns; work is pairs of points times dimensions. " + _machine()
+    if _ABSENT:
+        note += "\n\nLeft out: " + "; ".join(f"{name} ({why})" for name, why in _ABSENT.items()) + "."
     terminalreporter.write_line(f"\n{text}\n\n{note}")
     if folder := config.getoption("--write-tables"):
         rows = [asdict(comparison) | {"rate": comparison.rate} for comparison in _COMPARISONS]

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from ganbench.datasets import load_dataset
 from ganbench.metrics import PAPER_GRID, parzen_log_density
 
 BANDWIDTH = PAPER_GRID[3]
@@ -76,15 +77,42 @@ def broadcasting(at_once):
     return build
 
 
-CONTENDERS = {  # name: points at most, builder
-    "ganbench": (M, ours),
-    "bare matrix product": (M, bare_product),
-    "ganbench, ten bandwidths": (M, ours_with_ten_bandwidths),
-    "torch.cdist and logsumexp": (M, cdist_and_logsumexp),
-    "scikit-learn KernelDensity, a single leaf": (50, scikit_learn(leaf_size=M + 1)),
-    "scikit-learn KernelDensity": (50, scikit_learn()),
-    "broadcasting as published, 10 at once": (50, broadcasting(10)),
-    "broadcasting as published, 100 at once": (100, broadcasting(100)),
+def keops(points, centres):
+    from pykeops.torch import LazyTensor
+
+    def run():
+        x, mu = LazyTensor(points[:, None, :]), LazyTensor(centres[None, :, :])
+        log_sums = (((x - mu) ** 2).sum(-1) * (-0.5 / BANDWIDTH**2)).logsumexp(1)[:, 0]
+        return _finish(log_sums, len(centres), points.shape[1], BANDWIDTH)
+
+    return run
+
+
+def numkong_and_logsumexp(points, centres):
+    """It runs in one thread."""
+    import numkong
+
+    def run():
+        distances = torch.from_numpy(
+            np.asarray(numkong.euclideans_packed(points.numpy(), numkong.dots_pack(centres.numpy())))
+        )
+        exponents = distances.square_().mul_(-0.5 / BANDWIDTH**2)
+        return _finish(exponents.logsumexp(1), len(centres), points.shape[1], BANDWIDTH)
+
+    return run
+
+
+CONTENDERS = {  # name: its module, (points at most, builder)
+    "ganbench": ("ganbench", (M, ours)),
+    "bare matrix product": ("torch", (M, bare_product)),
+    "ganbench, ten bandwidths": ("ganbench", (M, ours_with_ten_bandwidths)),
+    "torch.cdist and logsumexp": ("torch", (M, cdist_and_logsumexp)),
+    "numkong, euclideans_packed and logsumexp": ("numkong", (1000, numkong_and_logsumexp)),
+    "pykeops, logsumexp": ("pykeops", (100, keops)),
+    "scikit-learn KernelDensity, a single leaf": ("sklearn", (50, scikit_learn(leaf_size=M + 1))),
+    "scikit-learn KernelDensity": ("sklearn", (50, scikit_learn())),
+    "broadcasting as published, 10 at once": ("numpy", (50, broadcasting(10))),
+    "broadcasting as published, 100 at once": ("numpy", (100, broadcasting(100))),
 }
 WITHOUT_VALUES = ("bare matrix product", "ganbench, ten bandwidths")
 INACCURATE = "scikit-learn KernelDensity"
@@ -93,14 +121,26 @@ INACCURATE = "scikit-learn KernelDensity"
 
 
 @pytest.mark.parametrize("d", [64, 784, 2304])
-def test_parzen(compare, d):
-    points, centres = _points(M, d, 0), _points(M, d, 1)
+def test_parzen_of_noise(compare, present, d):
+    """Uniform noise: in 64 dimensions most kernels are within reach of each other."""
+    _compare(compare, present, f"noise, d = {d}", _points(M, d, 0), _points(M, d, 1))
+
+
+@pytest.mark.real_data
+def test_parzen_of_digits(compare, present, real_data):
+    split = load_dataset("mnist", real_data).splits[0]
+    points, centres = (torch.as_tensor(images[:M]).flatten(1).contiguous() for images in (split.test, split.train))
+    _compare(compare, present, "MNIST, d = 784", points, centres)
+
+
+def _compare(compare, present, data, points, centres):
+    d = points.shape[1]
     contenders = {
         name: (float(n) * M * d, build(points[:n], centres))
-        for name, (n, build) in CONTENDERS.items()
+        for name, (n, build) in present(CONTENDERS).items()
         if d < 2304 or "100 at once" not in name  # which would take 30 GB
     }
-    results = compare(f"Parzen log density, {M:,} points, {M:,} centres, d = {d}", contenders)
+    results = compare(f"Parzen log density, {M:,} points, {M:,} centres, {data}", contenders)
     for name, values in results.items():
         if name not in (*WITHOUT_VALUES, INACCURATE):
             # torch.cdist takes float32 distances of about sqrt(d / 6), each off by some units: not our accuracy

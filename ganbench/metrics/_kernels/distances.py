@@ -56,9 +56,9 @@ ERROR_UNITS = 32.0
 GROUP = 32
 """Columns in a group."""
 
-_TILE_ROWS, _TILE_COLUMNS = 2048, 1024
+_TILE_ROWS, _TILE_COLUMNS = 1024, 1024
 _TILE_ROWS_ON_GPU = 4096  # few launches
-_ENOUGH_FOR_A_MEAN = 2000
+_ENOUGH_FOR_A_MEAN = 500
 _LARGEST_FLOAT32 = 1e18  # products of two numbers up to this do not overflow
 _LARGEST_BFLOAT16 = 2.0**40
 _TINY = {torch.float64: 2.0**-1000, torch.float32: 2.0**-100, torch.bfloat16: 2.0**-70}
@@ -99,18 +99,27 @@ class Centred:
 
     @classmethod
     def about(cls, origin: torch.Tensor, points: torch.Tensor, dtype: torch.dtype, rows: int) -> Centred:
-        """Subtract `origin` exactly and round to `dtype`, `rows` rows at a time."""
+        """Subtract `origin` and round to `dtype`, `rows` rows at a time; before it is rounded the difference is exact.
+
+        Not so for bfloat16, for which float32 is as good as exact; `Reference.error_bound` allows for it.
+        """
         values = torch.empty(points.shape, dtype=dtype, device=points.device)
         squared_norms = torch.empty(len(points), dtype=torch.float64, device=points.device)
-        roundings = torch.empty_like(squared_norms) if dtype is torch.bfloat16 else None
+        if dtype is torch.bfloat16:
+            roundings = torch.empty_like(squared_norms)
+            for start in range(0, len(points), 2 * rows):
+                part = slice(start, start + 2 * rows)
+                difference = torch.sub(points[part], origin).float()
+                values[part] = difference
+                squared_norms[part] = torch.linalg.vector_norm(difference, dim=1).double().square_()
+                roundings[part] = torch.linalg.vector_norm(difference.sub_(values[part]), dim=1)
+            return cls(values, squared_norms, roundings)
         for start in range(0, len(points), rows):
             part = slice(start, start + rows)
             difference = torch.sub(points[part], origin)
             values[part] = difference
-            if roundings is not None:
-                torch.linalg.vector_norm(difference - values[part], dim=1, out=roundings[part])
             torch.sum(difference.square_(), 1, out=squared_norms[part])
-        return cls(values, squared_norms, roundings)
+        return cls(values, squared_norms)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -153,7 +162,8 @@ class NearPairs:
     def __init__(self, crowded: torch.Tensor, most: int) -> None:
         self.crowded = crowded
         self._most, self._counts = most, torch.zeros_like(crowded, dtype=torch.int64)
-        self._parts: list[Pairs] = []
+        none = torch.empty(0, dtype=torch.int64, device=crowded.device)
+        self._parts = [Pairs(none, none, none.double())]
 
     def collect(self, t: torch.Tensor, minima: torch.Tensor, limit: torch.Tensor, rows: slice, column: int) -> None:
         """Find the pairs of a tile by way of the groups that have any.
@@ -165,13 +175,19 @@ class NearPairs:
             rows: The tile's rows.
             column: Number of its first column.
         """
-        limit = limit.masked_fill(self.crowded[rows], -math.inf).unsqueeze(1)
-        which, groups = (minima <= limit).nonzero(as_tuple=True)
-        values = t.view(len(t), -1, GROUP)[which, groups]
-        near, inside = ((values <= limit[which]) & (values < math.inf)).nonzero(as_tuple=True)
-        found = Pairs(which[near] + rows.start, groups[near] * GROUP + inside + column, values[near, inside].double())
-        self._counts += torch.bincount(found.rows, minlength=len(self._counts))
-        self.crowded |= self._counts > self._most
+        limit = limit.clamp(max=torch.finfo(t.dtype).max).unsqueeze(1)  # what fills the last group is infinite
+        near = minima <= limit
+        here = near.sum(1)  # at least: each group has one
+        if 4 * int(here.sum()) > near.numel():
+            here = (t <= limit).sum(1)
+        self.crowded[rows] |= self._counts[rows] + here > self._most
+        which, groups = near.logical_and_(~self.crowded[rows].unsqueeze(1)).nonzero(as_tuple=True)
+        values = t.view(-1, GROUP).index_select(0, which * near.shape[1] + groups)
+        group, inside = (values <= limit[which]).nonzero(as_tuple=True)
+        columns = groups[group] * GROUP + inside + column
+        found = Pairs(which[group] + rows.start, columns, values[group, inside].double())
+        self._counts.index_add_(0, found.rows, torch.ones_like(found.rows))
+        self.crowded[rows] |= self._counts[rows] > self._most
         self._parts.append(found.where(~self.crowded[found.rows]))
 
     def pairs(self) -> Pairs:
@@ -220,7 +236,10 @@ class Reference:
 
     def centred(self, queries: torch.Tensor, dtype: torch.dtype) -> Centred:
         """Queries, or reference points, `[n, d]` less the origin."""
-        return Centred.about(self.origin, queries, dtype, _rows_in_cache(self.points, self.max_memory))
+        origin = self.origin
+        if dtype is torch.bfloat16:  # float32 holds the origin of float32 points
+            origin = origin.to(torch.promote_types(self.points.dtype, torch.float32))
+        return Centred.about(origin, queries, dtype, _rows_in_cache(self.points, self.max_memory))
 
     def error_bound(self, queries: Centred) -> torch.Tensor:
         """A bound on the error of t for each centred query, infinite where it may overflow: float64 `[n]`.
@@ -230,7 +249,12 @@ class Reference:
         norm = queries.squared_norms.sqrt()
         if queries.values.dtype is torch.float64:
             return ERROR_UNITS * 2.0**-53 * self.largest_norm * (norm + self.largest_norm) + _TINY[torch.float64]
-        bound = ERROR_UNITS * 2.0**-24 * self.largest_norm * (norm + self.largest_norm) + _TINY[queries.values.dtype]
+        units = ERROR_UNITS
+        if (
+            queries.roundings is not None
+        ):  # differences and their norms, sums of d squares, are off by float32's rounding
+            units += 8 + 2 * queries.values.shape[1]
+        bound = units * 2.0**-24 * self.largest_norm * (norm + self.largest_norm) + _TINY[queries.values.dtype]
         if queries.roundings is None:
             return bound.where(norm + self.largest_norm < _LARGEST_FLOAT32, math.inf)
         lost = self._largest_rounding
@@ -311,9 +335,9 @@ class Reference:
 
     def exact_squared_distances(self, queries: torch.Tensor, pairs: Pairs) -> torch.Tensor:
         """Squared distances of pairs, by differences in float64: `[pairs]`."""
-        at_once = _rows_in_cache(queries, self.max_memory)
+        at_once = max(1, _rows_in_cache(queries, self.max_memory) // 2)
         parts = [
-            (queries[rows].double() - self.points[columns].double()).square_().sum(1)
+            queries.index_select(0, rows).double().sub_(self.points.index_select(0, columns)).square_().sum(1)
             for rows, columns in zip(pairs.rows.split(at_once), pairs.columns.split(at_once), strict=True)
         ]
         return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64, device=queries.device)

@@ -6,30 +6,20 @@ nearest to it in Euclidean distance.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
 
 from ganbench.errors import UsageError
+from ganbench.metrics._kernels.candidates import candidates
 from ganbench.metrics._kernels.copies import Classes
-from ganbench.metrics._kernels.distances import (
-    DEFAULT_MEMORY,
-    GROUP,
-    Centred,
-    NearPairs,
-    Pairs,
-    Points,
-    Reference,
-    as_points,
-)
+from ganbench.metrics._kernels.distances import DEFAULT_MEMORY, Pairs, Points, Reference, as_points
 from ganbench.runtime.matmul import full_precision, has_bfloat16_units
 
 __all__ = ["nearest_neighbors"]
 
 _MAX_CANDIDATES = 64  # of a query, beyond k; with more the products are too coarse for it
-_HALF_A_UNIT = 1.02 * 2.0**-8  # of bfloat16, relative, and some for products of such
 _MANY_DIMENSIONS = 256  # with fewer the products are not what takes the time
 
 
@@ -147,54 +137,9 @@ def _search(
     queries: torch.Tensor, reference: Reference, k: int, dtype: torch.dtype, most: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Which queries have at most `most` candidates, bool `[n]`; the k nearest of those, `[settled, k]`."""
-    pairs, crowded = _candidates(reference.centred(queries, dtype), reference, k, most)
+    pairs, crowded = candidates(reference.centred(queries, dtype), reference, k, most)
     squared, indices = _nearest(pairs, reference.exact_squared_distances(queries, pairs), ~crowded, k)
     return ~crowded, squared, indices
-
-
-def _candidates(queries: Centred, reference: Reference, k: int, most: int) -> tuple[Pairs, torch.Tensor]:
-    """All pairs that may be among the k nearest of their row, and the crowded rows, which have more than `most`.
-
-    Of the k smallest minima of groups, the largest is at least the k-th smallest t, as each group holds a point of its
-    own. A true neighbour lies within twice the error bound of that.
-    """
-    margin = 2 * reference.error_bound(queries)
-    near = NearPairs(~torch.isfinite(margin), most)
-    rounded = queries.values.dtype is torch.bfloat16  # as are its t
-    best = torch.full(
-        (len(queries), k),
-        math.inf,
-        dtype=torch.float32 if rounded else queries.values.dtype,
-        device=queries.values.device,
-    )
-    for rows, first, t in reference.tiles(queries):
-        minima = t.view(len(t), -1, GROUP).amin(2)
-        few = 2 * minima.shape[1] < 3 * k  # in a narrow tile they would leave the limit too high, or infinite
-        best[rows] = _smallest(best[rows], t if few else minima)
-        near.collect(t, minima, _limit(best[rows], margin[rows], rounded), rows, first)
-    pairs = near.pairs()
-    return pairs.where(pairs.t <= _limit(best, margin, rounded)[pairs.rows]), near.crowded
-
-
-def _smallest(best: torch.Tensor, minima: torch.Tensor) -> torch.Tensor:
-    """The k smallest of `best` `[n, k]` and `minima` `[n, groups]`, in any order: `[n, k]`."""
-    if best.shape[1] == 1:  # many times faster than topk
-        return torch.minimum(best, minima.amin(1, keepdim=True))
-    return torch.cat((best, minima), dim=1).topk(best.shape[1], dim=1, largest=False).values
-
-
-def _limit(best: torch.Tensor, margin: torch.Tensor, rounded: bool) -> torch.Tensor:
-    """The largest of each row plus its margin, rounded up, lest rounding exclude a candidate: `[n]`.
-
-    Where the t themselves were rounded to bfloat16, what was the largest, and what rounds to the limit, may lie half a
-    unit higher.
-    """
-    largest = best.amax(1).double()
-    limit = largest + margin
-    if rounded:
-        limit = limit + _HALF_A_UNIT * (largest.abs() + limit.abs())
-    limit = limit.to(best.dtype)
-    return torch.nextafter(limit, torch.full_like(limit, math.inf))
 
 
 def _nearest(pairs: Pairs, squared: torch.Tensor, settled: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,18 +3,26 @@
     log p(x) = log (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) - (d/2) log(2 pi s^2)
 
 `ganbench.metrics.parzen` says where it comes from and what it is worth.
+
+Three passes, each for the points that the last left in doubt; none is off by more than the tolerance:
+
+1. bfloat16 products, where the processor has units for them, find the few centres whose kernels can matter; their exact
+   distances are summed, the rest dropped. For sharp kernels: broad ones, or data without structure, leave too many.
+2. float32 products of all pairs; the kernels that carry a density are recomputed by exact distances.
+3. float64 products, or differences.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 
 from ganbench.errors import UsageError
+from ganbench.metrics._kernels.candidates import candidates
 from ganbench.metrics._kernels.distances import (
     DEFAULT_MEMORY,
     GROUP,
@@ -25,14 +33,22 @@ from ganbench.metrics._kernels.distances import (
     Reference,
     as_points,
 )
-from ganbench.runtime.matmul import full_precision
+from ganbench.runtime.matmul import full_precision, has_bfloat16_units
 
 __all__ = ["as_bandwidths", "check_dimensions", "deepest_exponent", "parzen_log_density"]
 
 _TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
 _BELOW_FLOAT32 = 1e-5  # nats; for less no float32 product need be tried
 _MAX_PAIRS = 128  # pairs of a point that are recomputed; one with more of them is computed in float64
-_SPARSE = 0.25  # with a smaller share of groups in reach, picking them out costs less than their exponentials
+_MANY_DIMENSIONS = 256  # with fewer the products are not what takes the time
+_WORTH_A_PAIR = 160  # bfloat16 products in place of float32 that save as much time as an exact distance takes
+_BEARABLE = 0.5  # share of points in doubt after bfloat16 products with which it is still worth to go on
+_LOG2_E = math.log2(math.e)
+_LEFT_OUT = 2.0**-8  # of the tolerance, by small kernels that are not evaluated
+_FEWER = 0.4  # with a smaller share of groups in reach, picking them out costs less than their exponentials
+
+_Pass = Callable[[torch.Tensor, Reference, torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
+"""From points, centres, bandwidths and tolerance to the log kernel sums and which points they may be wrong for."""
 
 
 @full_precision()
@@ -46,8 +62,8 @@ def parzen_log_density(
 ) -> torch.Tensor:
     """Log density of points under an isotropic Gaussian kernel at every centre, in nats.
 
-    Computed by float32 matrix products; the kernels that carry a point's density are recomputed in float64, and a point
-    whose remaining error could exceed the tolerance is computed in float64 altogether.
+    Computed by bfloat16 or float32 matrix products; the kernels that carry a point's density are recomputed in float64,
+    and a point whose remaining error could exceed the tolerance is computed in float64 altogether.
 
     Args:
         points: `[n, d]` (or `[n, ...]`, flattened) points to be judged, tensor or array.
@@ -71,8 +87,7 @@ def parzen_log_density(
     bandwidths, single = as_bandwidths(bandwidth, x.device)
     d = x.shape[1]
     prepared = Reference.prepare(reference, max_memory)
-    bands = prepared.bands(x, 4 * d + 96 * (len(bandwidths) + _MAX_PAIRS))
-    result = torch.cat([_log_mean_kernel(band, prepared, bandwidths, tolerance) for band in bands], dim=1)
+    result = _log_mean_kernel(x, prepared, bandwidths, tolerance)
     result -= 0.5 * d * torch.log(2 * math.pi * bandwidths**2).unsqueeze(1)
     return result[0] if single else result
 
@@ -107,19 +122,62 @@ def as_bandwidths(
 def _log_mean_kernel(
     points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
 ) -> torch.Tensor:
-    """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)) for one band of points: float64 `[k, n]`."""
-    if tolerance < _BELOW_FLOAT32:
-        result = torch.empty(len(bandwidths), len(points), dtype=torch.float64, device=points.device)
-        doubtful = torch.ones(len(points), dtype=torch.bool, device=points.device)
-    else:
-        result, doubtful = _by_float32(points, reference, bandwidths, tolerance)
-    for rows in reference.bands(doubtful.nonzero().squeeze(1), 16 * points.shape[1] + 48 * len(bandwidths)):
-        result[:, rows] = _by_float64(points[rows], reference, bandwidths, tolerance)
-    return result - math.log(reference.points.shape[0])
+    """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)): float64 `[k, n]`."""
+    n = len(points)
+    result = torch.empty(len(bandwidths), n, dtype=torch.float64, device=points.device)
+    left = torch.arange(n, device=points.device)
+    for by, bytes_each in _passes(points, reference, bandwidths, tolerance):
+        doubtful = [left[:0]]
+        for rows in reference.bands(left, bytes_each):
+            # all points need no copy
+            of_rows = points[rows] if len(left) < n else points[int(rows[0]) : int(rows[0]) + len(rows)]
+            result[:, rows], in_doubt = by(of_rows, reference, bandwidths, tolerance)
+            doubtful.append(rows[in_doubt])
+        left = torch.cat(doubtful)
+    return result - math.log(reference.m)
 
 
-def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float) -> torch.Tensor:
-    """The log kernel sums by float64 products or, where even their error may exceed the tolerance, by differences."""
+def _passes(
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
+) -> Iterator[tuple[_Pass, int]]:
+    """Ways to the log kernel sums, each for the points that the last left in doubt, and the bytes a point takes."""
+    k, d = len(bandwidths), points.shape[1]
+    worth_it = reference.m >= _WORTH_A_PAIR and d >= _MANY_DIMENSIONS and has_bfloat16_units(points.device)
+    if tolerance >= _BELOW_FLOAT32:
+        if worth_it:
+            yield _by_bfloat16, 4 * d + 96 * k + 48 * _MAX_PAIRS
+        yield _by_float32, 12 * d + 96 * (k + _MAX_PAIRS)
+    yield _by_float64, 24 * d + 48 * k
+
+
+def _by_bfloat16(
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The log kernel sums by the exact distances of those centres only whose kernels can matter, found by bfloat16.
+
+    With t0 the smallest t of a point, kernels with t > t0 + 2 s^2 log(m / tolerance) are each below tolerance / m of
+    the largest, and all m of them below tolerance of the sum, whose logarithm they change by less than the tolerance.
+    The rest, for the largest s, are the candidates. Where they are many, their exact distances cost more than a product
+    in float32: such points are left in doubt.
+    """
+    beyond = 2 * float(bandwidths.max()) ** 2 * math.log(reference.m / tolerance)
+    queries, most = reference.centred(points, torch.bfloat16), reference.m // _WORTH_A_PAIR
+    pairs, crowded = candidates(queries, reference, 1, min(most, _MAX_PAIRS), beyond=beyond, bearable=_BEARABLE)
+    exact = reference.exact_squared_distances(points, pairs)
+    smallest = torch.full_like(queries.squared_norms, math.inf).scatter_reduce_(0, pairs.rows, exact, "amin")
+    factors = (0.5 / bandwidths.square()).unsqueeze(1)
+    sums = torch.zeros(len(bandwidths), len(points), dtype=torch.float64, device=points.device)
+    sums.index_add_(1, pairs.rows, torch.exp((smallest[pairs.rows] - exact) * factors))
+    return torch.log(sums) - smallest * factors, crowded
+
+
+def _by_float64(
+    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The log kernel sums by float64 products or, where even their error may exceed the tolerance, by differences.
+
+    None are left in doubt.
+    """
     queries, tiles = reference.centred(points, torch.float64), reference.tiles
     if float(reference.error_bound(queries).max() / (2 * bandwidths.min().square())) > tolerance:
         queries, tiles = (
@@ -128,7 +186,7 @@ def _by_float64(points: torch.Tensor, reference: Reference, bandwidths: torch.Te
         )
     no_pairs = torch.full_like(queries.squared_norms, -1.0)
     sums, smallest, _ = _kernel_sums(queries, tiles(queries), reference, bandwidths, no_pairs)
-    return _assemble(sums, smallest, queries, bandwidths)
+    return _assemble(sums, smallest, queries, bandwidths), torch.zeros_like(no_pairs, dtype=torch.bool)
 
 
 def _by_float32(
@@ -139,7 +197,7 @@ def _by_float32(
     With e the error bound of a squared distance, a kernel is off by at most u = e / (2 s^2) in the logarithm, and a sum
     of which the share r has not been recomputed by r u. Where u alone is within tolerance nothing is recomputed.
     """
-    queries = reference.centred(points, torch.float32)
+    queries, left_out = reference.centred(points, torch.float32), _LEFT_OUT * tolerance
     uncertainty = reference.error_bound(queries) / (2 * bandwidths.square().unsqueeze(1))
     # Kernels below exp(-3) tolerance / u of the largest are left: few of them together reach tolerance / u.
     depth = (torch.log(uncertainty / tolerance) + 3) * 2 * bandwidths.square().unsqueeze(1)
@@ -149,11 +207,12 @@ def _by_float32(
 
         sums, smallest, pairs = fused_kernel_sums(queries, reference, bandwidths, window, _MAX_PAIRS)
     else:
-        sums, smallest, pairs = _kernel_sums(queries, reference.tiles(queries), reference, bandwidths, window)
+        tiles = reference.tiles(queries)
+        sums, smallest, pairs = _kernel_sums(queries, tiles, reference, bandwidths, window, left_out)
     pairs = pairs.where(pairs.t <= (smallest + window)[pairs.rows])
     exact = reference.exact_squared_distances(points, pairs) - queries.squared_norms[pairs.rows]
     rest, corrected = _correct(sums, smallest, pairs, exact, bandwidths)
-    doubtful = ~((uncertainty * (rest / corrected) < tolerance) & (uncertainty < 1.0)).all(0)
+    doubtful = ~((uncertainty * (rest / corrected) < tolerance - left_out) & (uncertainty < 1.0)).all(0)
     return _assemble(corrected, smallest, queries, bandwidths), doubtful
 
 
@@ -182,6 +241,7 @@ def _kernel_sums(
     reference: Reference,
     bandwidths: torch.Tensor,
     window: torch.Tensor,
+    left_out: float = 2.0**-53,
 ) -> tuple[torch.Tensor, torch.Tensor, Pairs]:
     """Stream over the centres: kernel sums relative to the nearest centre, and the pairs near to it.
 
@@ -191,6 +251,7 @@ def _kernel_sums(
         reference: The centres.
         bandwidths: `[k]`.
         window: `[n]`, how far above its smallest t a pair is kept; below 0 for none.
+        left_out: How much of a sum may be left out.
 
     Returns:
         sums: float64 `[k, n]`, sum_j exp(-(t_j - min t) / (2 s^2)), at least 1 up to rounding.
@@ -198,55 +259,61 @@ def _kernel_sums(
         pairs: Pairs within the window of the smallest t so far, so some that turn out not to be; none of points with
             too many of them.
     """
-    factors, deepest = 0.5 / bandwidths.square(), deepest_exponent(reference.points.shape[0] + GROUP)
+    factors = 0.5 / bandwidths.square()
+    deepest = deepest_exponent(reference.m, left_out), deepest_exponent(reference.m + GROUP)
     sums = torch.zeros(len(bandwidths), len(queries), dtype=torch.float64, device=bandwidths.device)
     smallest = torch.full((len(queries),), math.inf, dtype=queries.values.dtype, device=bandwidths.device)
+    some_kept = bool((window >= 0).any())
     kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool, device=bandwidths.device), _MAX_PAIRS)
     for rows, first, t in tiles:
-        minima = t.view(len(t), -1, GROUP).amin(2)
-        lower = torch.minimum(smallest[rows], minima.amin(1))
-        kept.collect(t, minima, (lower + window[rows]).to(t.dtype), rows, first)
+        lower = torch.minimum(smallest[rows], t.amin(1))
+        if some_kept:
+            kept.collect(t, _minima(t), (lower + window[rows]).to(t.dtype), rows, first)
         sums[:, rows] *= torch.exp((lower - smallest[rows]).double() * factors.unsqueeze(1))
         smallest[rows] = lower
-        sums[:, rows] += _tile_sums(t, minima, lower, factors, deepest)
+        sums[:, rows] += _tile_sums(t, lower, factors, deepest)
     return sums, smallest.double(), kept.pairs()
 
 
-def deepest_exponent(m: int) -> float:
-    """L such that, of m kernels, those below exp(-L) times the largest add nothing to their sum in float64.
+def deepest_exponent(m: int, left_out: float = 2.0**-53) -> float:
+    """L such that, of m kernels, those below exp(-L) times the largest make up no more than `left_out` of their sum.
 
-    Each of those adds less than exp(-L), all of them less than m exp(-L) = 2^-53 for L = log m + 53 log 2, and the
-    largest alone is 1: the logarithm of the sum changes by less than 2^-53, half of the spacing of float64 above 1. The
-    same holds for kernels that are raised to exp(-L), among them those that fill a tile's last group.
+    Each of those adds less than exp(-L), all of them less than m exp(-L) = left_out for L = log m - log left_out, and
+    the largest alone is 1: the logarithm of the sum changes by less than left_out, which is by default half of the
+    spacing of float64 above 1. The same holds for kernels that are raised to exp(-L).
     """
-    return math.log(m) + 53 * math.log(2)
+    return math.log(m) - math.log(left_out)
+
+
+def _minima(t: torch.Tensor) -> torch.Tensor:
+    """Of groups of columns: `[n, columns / GROUP]`."""
+    return t.view(len(t), -1, GROUP).amin(2)
 
 
 def _tile_sums(
-    t: torch.Tensor, minima: torch.Tensor, lower: torch.Tensor, factors: torch.Tensor, deepest: float
+    t: torch.Tensor, lower: torch.Tensor, factors: torch.Tensor, deepest: tuple[float, float]
 ) -> torch.Tensor:
     """sum_j exp(-f (t_j - lower)) for every factor f: float64 `[k, n]`.
 
-    Pairs with f (t_j - lower) beyond `deepest` may be left out. Where few groups hold any other, only those are
-    evaluated; `t` is changed.
+    Pairs with f (t_j - lower) beyond the first of `deepest` may be left out, and no exponent is beyond the second. The
+    widest kernel comes first; for the next ones only those groups are left that hold any pair within its reach, where
+    that makes them many fewer. `t` is changed.
     """
-    depth = minima.sub_(lower.unsqueeze(1))
-    reach = (deepest / factors).tolist()
-    sparse = [int((depth <= r).sum()) < _SPARSE * depth.numel() for r in reach]
-    sums = torch.zeros(len(reach), len(t), dtype=torch.float64, device=t.device)
-    if any(sparse):
-        widest = max(r for r, few in zip(reach, sparse, strict=True) if few)
-        rows, groups = (depth <= widest).nonzero(as_tuple=True)
-        picked = t.view(len(t), -1, GROUP)[rows, groups].sub_(lower[rows].unsqueeze(1))
-        for k in (k for k, few in enumerate(sparse) if few):
-            sums[k].index_add_(0, rows, _row_sums(picked, float(factors[k]), deepest))
-    if not all(sparse):
-        t.sub_(lower.unsqueeze(1))
-        for k in (k for k, few in enumerate(sparse) if not few):
-            sums[k] = _row_sums(t, float(factors[k]), deepest)
+    values = t.sub_(lower.unsqueeze(1)).view(-1, GROUP)
+    sums = torch.zeros(len(factors), len(t), dtype=torch.float64, device=t.device)
+    reach, rows, depth = deepest[0] / factors, None, None  # rows of the groups that are left, and their minima
+    if float((t[:, :GROUP] <= reach.min()).double().mean()) < 1 / GROUP:  # some groups will have none
+        depth = _minima(t).flatten()
+    for k in factors.argsort().tolist():
+        if depth is not None and int((near := depth <= reach[k]).sum()) < _FEWER * len(depth):
+            left = near.nonzero().squeeze(1)
+            rows = left // (t.shape[1] // GROUP) if rows is None else rows[left]
+            depth, values = depth[left], values.index_select(0, left)
+        # by powers of 2, which are faster; those that underflow would be slow
+        rate = float(factors[k]) * _LOG2_E
+        kernels = torch.mul(values, -rate).clamp_(min=-deepest[1] * _LOG2_E).exp2_()
+        if rows is None:
+            sums[k] = kernels.view(len(t), -1).sum(1)
+        else:
+            sums[k].index_add_(0, rows, kernels.sum(1).double())
     return sums
-
-
-def _row_sums(depth: torch.Tensor, factor: float, deepest: float) -> torch.Tensor:
-    """sum_j exp(-f depth_ij), float64; arguments stop at -deepest, as exponentials that underflow are slow."""
-    return torch.mul(depth, -factor).clamp_(min=-deepest).exp_().sum(1).double()

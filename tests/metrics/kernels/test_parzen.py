@@ -25,6 +25,16 @@ from ganbench.metrics._kernels import parzen as parzen_module
 TOLERANCE = 1e-3  # nats per point: the accuracy that is promised
 
 
+@pytest.fixture(params=["bfloat16 first", "float32 first"], autouse=True)
+def first_pass(request, monkeypatch):
+    """Every test with and without the coarse pass, whatever the dimensions, the centres and the processor."""
+    coarse = request.param == "bfloat16 first"
+    monkeypatch.setattr(parzen_module, "_MANY_DIMENSIONS", 1)
+    monkeypatch.setattr(parzen_module, "_WORTH_A_PAIR", 4)
+    monkeypatch.setattr(parzen_module, "has_bfloat16_units", lambda device: coarse)
+    return torch.bfloat16 if coarse else torch.float32
+
+
 @pytest.mark.parametrize(("d", "bandwidth", "expected"), [(784, 0.2, 541.3515), (2304, 0.2, 1590.9106)])
 def test_a_kernel_at_its_centre(d, bandwidth, expected):
     centre = np.full((1, d), 0.3, np.float32)
@@ -160,8 +170,7 @@ def depths(depth: float, n: int) -> torch.Tensor:
 
 
 def tile_sum(t: torch.Tensor, deepest: float) -> float:
-    minima = t.view(1, -1, 32).amin(2)
-    return float(parzen_module._tile_sums(t.clone(), minima, t.amin(1), torch.ones(1).double(), deepest))
+    return float(parzen_module._tile_sums(t.clone(), t.amin(1), torch.ones(1).double(), (deepest, deepest)))
 
 
 @pytest.mark.parametrize("m", [2, 1000, 50_000])
@@ -183,12 +192,84 @@ def test_what_lies_within_the_cut_off_is_summed(m):
     assert expected - 1 > 1e-9
 
 
-@pytest.mark.parametrize("share", [0.0, 1.1])
+@pytest.mark.parametrize("share", [0.0, 0.9, 1.1])
 def test_groups_picked_out_and_whole_tiles_give_the_same_sums(monkeypatch, share):
     points, centres = images(50, 64, 1), images(400, 64, 2)
     expected = parzen_log_density(points, centres, PAPER_GRID)
-    monkeypatch.setattr(parzen_module, "_SPARSE", share)
+    monkeypatch.setattr(parzen_module, "_FEWER", share)
     np.testing.assert_allclose(parzen_log_density(points, centres, PAPER_GRID), expected, rtol=0, atol=1e-5)
+
+
+def by_bfloat16(points: np.ndarray, centres: np.ndarray, bandwidths: list[float], tolerance: float):
+    prepared = distances_module.Reference.prepare(torch.from_numpy(centres), 2**24)
+    s = torch.tensor(bandwidths, dtype=torch.float64)
+    return parzen_module._by_bfloat16(torch.from_numpy(points), prepared, s, tolerance)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+@pytest.mark.parametrize("bandwidth", [0.01, 1.0, 30.0])
+def test_all_kernels_but_one_at_the_edge_of_what_is_kept(bandwidth, side):
+    """The worst case of the proof: just beyond the edge they may be dropped, just within it they may not.
+
+    All but the nearest centre are equal, and so far off that rounding cannot be told from the step across the edge;
+    m may grow until all that is dropped makes the tolerance: the error comes near it, and is no larger.
+    """
+    m, tolerance = 400, 1e-3
+    edge = 2 * bandwidth**2 * math.log(m / tolerance)
+    centres = np.zeros((m, 1))
+    centres[1:] = math.sqrt(edge) * (1 + side * 0.05)
+    found, doubtful = by_bfloat16(np.zeros((1, 1)), centres, [bandwidth], tolerance)
+    exponents = -(centres[:, 0] ** 2) / (2 * bandwidth**2)
+    expected = math.log1p(np.exp(exponents[1:]).sum())
+    assert bool(doubtful[0]) or float(found[0, 0]) == pytest.approx(expected, abs=tolerance)
+    assert bool(doubtful[0]) == (side < 0)  # 399 pairs within the edge are too many
+
+
+@pytest.mark.parametrize("kind", ["images", "noise", "duplicated", "far", "half blank", "equal"])
+@pytest.mark.parametrize("bandwidths", [[0.01], [0.1], [0.3], [1.0], list(PAPER_GRID)], ids=str)
+def test_what_bfloat16_settles_is_right_within_the_tolerance(kind, bandwidths):
+    """Alone, without the passes after it, against differences in float64; its dropped kernels make sums too small."""
+    rng, tolerance = np.random.default_rng(3), 5e-4
+    points, centres = images(60, 300, 1).astype(float), images(900, 300, 2).astype(float)
+    if kind == "noise":
+        points, centres = rng.random((60, 300)), rng.random((900, 300))
+    elif kind == "duplicated":
+        centres = np.repeat(centres[:450], 2, axis=0)
+    elif kind == "far":
+        points = points * np.geomspace(1, 1e6, len(points))[:, None]
+    elif kind == "half blank":
+        centres, points = centres * (rng.random((900, 1)) < 0.5), points * (rng.random((60, 1)) < 0.5)
+    elif kind == "equal":
+        centres = np.repeat(centres[:1], 900, axis=0)
+    found, doubtful = by_bfloat16(points, centres, bandwidths, tolerance)
+    for row, s in zip(found, bandwidths, strict=True):
+        expected = oracles.parzen_log_density(points, centres, s) + math.log(900) + 150 * math.log(2 * math.pi * s**2)
+        below = (torch.as_tensor(expected) - row)[~doubtful]
+        rounding = 1e-13 * np.abs(expected).max()
+        assert bool((below >= -rounding - 1e-9).all())
+        assert bool((below <= tolerance + rounding + 1e-9).all())
+    settled = (kind in ("images", "duplicated", "noise") and max(bandwidths) <= 0.1) or (kind, max(bandwidths)) == (
+        "far",
+        0.01,
+    )
+    assert bool((~doubtful).double().mean() > 0.8) or not settled
+    assert bool(doubtful.all()) or kind != "equal"
+
+
+def test_the_coarse_pass_settles_images_and_leaves_broad_kernels_alone(monkeypatch, first_pass):
+    seen = []
+    by_float32 = parzen_module._by_float32
+
+    def record(points, *rest):
+        seen.append(len(points))
+        return by_float32(points, *rest)
+
+    monkeypatch.setattr(parzen_module, "_by_float32", record)
+    generator = torch.Generator().manual_seed(0)
+    points, centres = (torch.rand(n, 784, generator=generator) for n in (100, 3000))
+    parzen_log_density(points, centres, 0.1)
+    parzen_log_density(points, centres, 2.0)
+    assert seen == ([100] if first_pass is torch.bfloat16 else [100, 100])
 
 
 def test_bands_do_not_change_the_value():
