@@ -115,3 +115,21 @@ def test_refusals():
 def test_it_keeps_the_contract(space):
     results = list(check_metric(f"ganbench.metrics.mmd:MMD[space={space},permutations=19]"))
     assert {r.name: r.violation for r in results if r.status == "failed"} == {}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_p_is_that_of_plain_permutations(seed):
+    """Of the unbiased MMD^2 of few and unequally many points."""
+    x, y = _normal(4, 2, 2 * seed, 0.5), _normal(15, 2, 2 * seed + 1)
+    pooled, fixed = torch.cat((x, y)).double(), torch.Generator().manual_seed(0)
+    kernel = torch.exp(-torch.cdist(pooled, pooled).square() / 2).fill_diagonal_(0)
+
+    def mmd(rows):
+        z = torch.zeros(19, dtype=torch.float64)
+        z[rows] = 1
+        o = 1 - z
+        return float(z @ kernel @ z / 12 + o @ kernel @ o / 210 - 2 * z @ kernel @ o / 60)
+
+    permuted = [mmd(torch.randperm(19, generator=fixed)[:4]) for _ in range(99)]
+    expected = np.mean([value >= mmd(torch.arange(4)) - 1e-9 for value in (*permuted, mmd(torch.arange(4)))])
+    assert permutation_p(x, y, 1.0, 99) == pytest.approx(float(expected))

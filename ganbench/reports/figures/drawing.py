@@ -72,11 +72,11 @@ def blank(width: float, height: float, rows: int = 1, columns: int = 1, **subplo
 
 
 def pixel_figure(pixels: np.ndarray) -> Figure:
-    """A figure that is a picture, uint8 `[height, width, 3]`: in a PNG of `PIXELS_PER_INCH` twice its size."""
+    """A figure that is a picture, uint8 `[height, width, 3]`: pixel by pixel in a PNG of `PIXELS_PER_INCH`."""
     from matplotlib.figure import Figure
 
     height, width = pixels.shape[:2]
-    figure = Figure(figsize=(2 * width / PIXELS_PER_INCH, 2 * height / PIXELS_PER_INCH))
+    figure = Figure(figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.imshow(pixels, interpolation="none", aspect="auto")

@@ -52,7 +52,7 @@ def test_pictures_keep_their_pixels_and_files_are_made_alike(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     assert written.files == (tmp_path / "b" / "x.png", tmp_path / "b" / "x.pdf")
     with Image.open(written.files[0]) as image:
-        np.testing.assert_array_equal(np.asarray(image.convert("RGB"))[::2, ::2], pixels)
+        np.testing.assert_array_equal(np.asarray(image.convert("RGB")), pixels)
         assert (image.text["Description"], image.text["protocol"]) == ("a caption ±", "p")
     assert save(Drawing("y", reason="why"), tmp_path).reason == "why"
 
@@ -69,9 +69,9 @@ def test_figure_2_has_the_nearest_training_images(source):
     for row in range(6):
         sample = samples[6 * row + 5]
         nearest = train[np.square(train - sample).sum((1, 2)).argmin()]
-        shown = pixels[2 + 34 * row : 34 + 34 * row : 4, -34:-2:4, 0]
+        shown = pixels[2 + 66 * row : 66 + 66 * row : 8, -66:-2:8, 0]
         np.testing.assert_array_equal(shown, np.round(255 * nearest).astype(np.uint8))
-        left = pixels[2 + 34 * row : 34 + 34 * row : 4, 172 : 172 + 32 : 4, 0]
+        left = pixels[2 + 66 * row : 66 + 66 * row : 8, 332 : 332 + 64 : 8, 0]
         np.testing.assert_array_equal(left, np.round(255 * sample.astype(float)).astype(np.uint8))
 
 
@@ -79,8 +79,8 @@ def test_figure_3_goes_from_a_decoded_code_to_another(source):
     (drawing,) = figure3.drawings(source)
     (image,) = drawing.figure.axes[0].images
     pixels = np.asarray(image.get_array()).astype(float)
-    assert pixels.shape == (4 * 34 + 2, 11 * 34 + 2, 3)
-    first, middle, last = (pixels[2:34, 2 + 34 * k : 34 + 34 * k] for k in (0, 5, 10))
+    assert pixels.shape == (4 * 66 + 2, 11 * 66 + 2, 3)
+    first, middle, last = (pixels[2:66, 2 + 66 * k : 66 + 66 * k] for k in (0, 5, 10))
     assert np.abs(first - last).max() > np.abs(first - middle).max() > 0
 
 
