@@ -82,7 +82,7 @@ class _Work:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the training, by the epochs since the first; by that one alone if it was much longer than to start takes."""
+        """Of the training, by the epochs since the first; by that one alone if it took longer than to start."""
         if self.step or not self.epoch or self.total is None:
             return None
         if self.epoch > self.first_epoch:
