@@ -19,6 +19,7 @@ __all__ = ["progress_on_stderr"]
 
 _SECONDS_BETWEEN_LINES = 60.0
 _SECONDS_BETWEEN_TICKS = 1.0
+_SECONDS_TO_START = 20.0  # at most, with all imports: what a first epoch took is known only if it is longer
 
 
 def progress_on_stderr(*, quiet: bool) -> Progress | None:
@@ -60,13 +61,16 @@ class _Work:
     step: str = ""
     since: float = field(default_factory=time.monotonic)
     first_epoch: int = 0
+    first_heard: float = 0.0
+    is_told: bool = False
     epoch: int = 0
     total: int | None = None
     values: str = ""
 
     def hear_epoch(self, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
         """An epoch is done."""
-        self.first_epoch = self.first_epoch or epoch
+        if not self.first_epoch:
+            self.first_epoch, self.first_heard = epoch, time.monotonic()
         self.epoch, self.total = epoch, total
         self.values = "".join(f", {name} {value}" for name, value in _first_two(metrics).items())
 
@@ -78,11 +82,14 @@ class _Work:
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the training, by the epochs that were heard of; None if that is not known."""
+        """Of the training, by the epochs since the first; by that one alone if it took longer than to start."""
         if self.step or not self.epoch or self.total is None:
             return None
-        done = self.epoch - self.first_epoch + 1
-        return (self.total - self.epoch) * (time.monotonic() - self.since) / done
+        if self.epoch > self.first_epoch:
+            each = (time.monotonic() - self.first_heard) / (self.epoch - self.first_epoch)
+            return (self.total - self.epoch) * each
+        first = self.first_heard - self.since
+        return (self.total - self.epoch) * first if first >= _SECONDS_TO_START else None
 
     def line(self) -> str:
         """What it does, in words."""
@@ -118,13 +125,14 @@ class ProgressLines:
             self._works[cell.place] = _Work(cell_name(cell))
 
     def epoch_finished(self, cell: Cell, epoch: int, total: int | None, metrics: Mapping[str, float]) -> None:
-        """Write a line if there was none lately, or if this is the first of a training that will take long."""
+        """Write a line if there was none lately, or if this is what tells that the training will take long."""
         with self._lock:
             work = self._work(cell)
-            is_first = not work.epoch
             work.hear_epoch(epoch, total, metrics)
-            if is_first and (work.seconds_left or 0.0) > _SECONDS_BETWEEN_LINES:
-                self._say(work.line())
+            if not work.is_told and work.seconds_left is not None:
+                work.is_told = True
+                if work.seconds_left > _SECONDS_BETWEEN_LINES:
+                    self._say(work.line())
         self._tell_if_due()
 
     def step_started(self, cell: Cell, step: str) -> None:

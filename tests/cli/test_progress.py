@@ -132,6 +132,9 @@ def test_the_first_epoch_tells_how_long_a_training_takes():
     work = progress._Work("a", since=time.monotonic() - 100)
     work.hear_epoch(3, 11, {"loss": 0.5})  # of a training that goes on
     assert work.line() == "a: epoch 3 of 11, loss 0.5, about 13 min left"
+    work.first_heard -= 8
+    work.hear_epoch(5, 11, {})
+    assert work.line() == "a: epoch 5 of 11, about 24 s left"  # start-up does not count
     work.begin("sample")
     assert work.line() == "a: sample, for 1 s"
 
@@ -154,3 +157,12 @@ def test_nothing_is_coloured(command, path, monkeypatch, terminal):
     _, out, err = command("run-all", "--protocol", path)
     assert re.search("\x1b\\[[0-9;]*m", out + err) is None
     assert ("\x1b" in out + err) <= terminal
+
+
+def test_imports_are_not_taken_for_a_long_epoch(capsys, cells):
+    lines = progress.ProgressLines()
+    lines.cell_started(cells.cells[1])
+    lines._works[cells.cells[1].place].since -= 15.0
+    lines.epoch_finished(cells.cells[1], 1, 9, {})
+    lines.epoch_finished(cells.cells[1], 2, 9, {})
+    assert capsys.readouterr().err == ""
