@@ -26,6 +26,7 @@ from ganbench.reports.sheets import is_image
 from ganbench.reports.table1 import render_table
 from ganbench.reports.table2 import Comparison, compare_models
 from ganbench.reports.verdicts import judged, printed_by_others
+from ganbench.runtime.device import limited_threads
 
 if TYPE_CHECKING:
     import pandas
@@ -269,7 +270,8 @@ def write_reports(run: Run) -> list[Path]:
     for cell, record in zip(run.plan.cells, run.records, strict=True):
         if record.status == "done" and record.place[:2] not in seen:
             seen.add(record.place[:2])
-            written += _write_sheets(run.store, cell, record)
+            with limited_threads(1):  # beside other runs threads that wait for one another take many times as long
+                written += _write_sheets(run.store, cell, record)
     return written
 
 
