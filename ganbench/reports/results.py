@@ -270,8 +270,7 @@ def write_reports(run: Run) -> list[Path]:
     for cell, record in zip(run.plan.cells, run.records, strict=True):
         if record.status == "done" and record.place[:2] not in seen:
             seen.add(record.place[:2])
-            with limited_threads(1):  # beside other runs threads that wait for one another take many times as long
-                written += _write_sheets(run.store, cell, record)
+            written += _write_sheets(run.store, cell, record)
     return written
 
 
@@ -285,7 +284,9 @@ def _write_sheets(store: Store, cell: Cell, record: Record) -> list[Path]:
         samples = _samples(store, cell, record)
         if samples is None:
             return []
-        for sheet, content in zip(sheets, draw_sheets(samples, cell.split, record).values(), strict=True):
+        with limited_threads(1):  # beside other runs threads that wait for one another take many times as long
+            drawn = draw_sheets(samples, cell.split, record)
+        for sheet, content in zip(sheets, drawn.values(), strict=True):
             write_atomically(sheet, content)
     return sheets
 

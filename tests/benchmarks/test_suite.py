@@ -24,6 +24,7 @@ QUICK = {
 }
 MINUTES = {  # only `tox -e bench` runs these
     metrics.ParzenAtFullSize,
+    metrics.ParzenOfImages,
     metrics.NearestNeighborsAtFullSize,
     models.Sampler,
     command_line.CachedRunAll,
