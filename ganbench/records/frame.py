@@ -290,7 +290,7 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
     first = group.records[0]
     row = Row(
         first.protocol, first.dataset.identity, group.title, column.title, quantity, seeds=group.seeds, status=status,
-        reason=reason, reference=first.model.reference, **published,
+        reason=reason, reference=first.model.reference, fold=_one_fold(across, view.folds), **published,
     )  # fmt: skip
     used = _whole_runs(scored) if across == "seeds" else scored
     if not used:
@@ -319,6 +319,11 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
         mixed=tuple(_mixed([record for record, _ in used])),
         **spread_of_seeds,
     )
+
+
+def _one_fold(across: str, folds: Sequence[str]) -> str:
+    """The fold that a value is of, where there are others."""
+    return folds[0] if across == "examples" and len(folds) > 1 else ""
 
 
 def _of_samples(used: Sequence[tuple[Record, Score]], others: Sequence[Score]) -> Iterator[Finding]:

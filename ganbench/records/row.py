@@ -46,6 +46,7 @@ class Row(NamedTuple):
         reference: What the row shows, where it is of no model but of known standing (`ganbench.Reference`).
         status: "done", "failed", "partial: ...", "not run" or "published", of a value that others printed.
         standard_error_unbiased: With n - 1 in the variance.
+        fold: Of a data set in several folds, the one that the value is of; empty where it is of all.
         findings: What limits the trust in the value.
         warnings: Warnings of other metrics on the same samples, and findings about the data.
         settings: Of the metric, as JSON.
@@ -82,6 +83,7 @@ class Row(NamedTuple):
     reference: str = ""
     status: str = "done"
     standard_error_unbiased: float = math.nan
+    fold: str = ""
     findings: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
     settings: str = "{}"

@@ -96,6 +96,11 @@ class Notes:
         """How standard errors are taken."""
         if {row.standard_error_across for row in rows} & {"examples", "folds"}:
             yield "SE: population standard deviation over the square root of the number."
+        for fold, datasets in _grouped((row.fold, self.titles.dataset(row.dataset)) for row in rows if row.fold):
+            yield (
+                f"{', '.join(datasets)}: values with SE across test examples are of {fold} alone, "
+                "those with SE across folds the mean of all folds."
+            )
         folds = [r for r in rows if r.standard_error_across == "folds" and math.isfinite(r.standard_error_unbiased)]
         columns = dict.fromkeys((row.dataset, row.metric, row.quantity) for row in folds)
         for column in columns:

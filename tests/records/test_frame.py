@@ -76,6 +76,8 @@ def test_seeds_are_averaged_first():
     assert rows["seeds"]["standard_error"] == pytest.approx(math.sqrt(2) * 1.5 / math.sqrt(2))
     assert {row["seeds"] for row in rows.values()} == {2}
     assert {row["status"] for row in rows.values()} == {"done"}
+    assert {kind: row["fold"] for kind, row in rows.items()} == {"examples": "fold0", "folds": "", "seeds": ""}
+    assert _rows([make_record()])["examples"]["fold"] == ""  # of the only one there is
 
 
 def test_only_whole_runs_are_compared_across_seeds():

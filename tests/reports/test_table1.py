@@ -153,6 +153,8 @@ def test_notes_say_what_the_numbers_are(texts):
         assert "on 50 samples" in text
         assert "refined search between the neighbours of the grid's optimum" in text
         assert "SE across folds with n - 1 in the variance: DBN 4.0." in text
+        assert "Digits 8x8: values with SE across test examples are of fold0 alone" in text
+        assert "Faces_48: values" not in text
         assert f"[bandwidth at edge]: {EDGE.text}." in text
         assert "Digits 8x8: A note." in text
         assert "Deep GSN on Digits 8x8, failed: it diverged: loss is nan_ after 100% | $5" in text

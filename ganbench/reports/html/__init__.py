@@ -135,7 +135,7 @@ def _column(row: Row) -> tuple[str, str, str]:
 
 def _table(rows: Sequence[Row], titles: Titles) -> dict[str, Any]:
     """Table 1 of a data set: a line for each model, a column for each quantity and kind of error."""
-    columns = list(dict.fromkeys(_column(row) for row in rows if row.status != "not run"))
+    columns = {_column(row): row.fold for row in rows if row.status != "not run"}
     lines: list[dict[str, Any]] = []
     for model in dict.fromkeys(row.model for row in rows):
         own = {_column(row): row for row in rows if row.model == model}
@@ -155,7 +155,7 @@ def _table(rows: Sequence[Row], titles: Titles) -> dict[str, Any]:
             }
         )
     lines.sort(key=lambda line: bool(line["head"].reference))
-    return {"columns": columns, "lines": lines, "published": any(row.verdict for row in rows)}
+    return {"columns": [(*column, fold) for column, fold in columns.items()], "lines": lines, "published": any(row.verdict for row in rows)}
 
 
 def _cards(

@@ -99,14 +99,18 @@ def _values(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
     for row in rows:
         base, role = _role(row.quantity, names)
         spread = row.prediction_error if row.standard_error_across == "seeds" else row.standard_error
-        across = {"seeds": f"range of a new training, {row.seeds} trainings"}.get(
-            row.standard_error_across, f"SE across {row.standard_error_across}" if row.standard_error_across else ""
-        )
         text = number(row.value, spread, row.unit)
-        line = lines.setdefault(base, {}).setdefault(role, [])
-        line.append(f"{text} ({across})" if across and "±" in text else text)
+        said = ", ".join(filter(None, (row.fold, _across(row) if "±" in text else "")))
+        lines.setdefault(base, {}).setdefault(role, []).append(f"{text} ({said})" if said else text)
     for base, cells in lines.items():
         yield {"name": _words(base), "cells": {role: list(dict.fromkeys(texts)) for role, texts in cells.items()}}
+
+
+def _across(row: Row) -> str:
+    """What the error of a row is across."""
+    if row.standard_error_across == "seeds":
+        return f"range of a new training, {row.seeds} trainings"
+    return f"SE across {row.standard_error_across}" if row.standard_error_across else ""
 
 
 def _role(quantity: str, names: Iterable[str]) -> tuple[str, str]:

@@ -220,4 +220,4 @@ def _powers(low: float, high: float) -> list[float]:
         values = [d * 10.0**n for n in decades for d in digits if low <= math.log10(d * 10.0**n) <= high]
         if len(values) <= _TICKS + 2:
             break
-    return values if len(values) > 1 else [10**place for place in _steps(low, high)]
+    return values if len(values) > 1 else _steps(10**low, 10**high)

@@ -35,6 +35,8 @@ def test_logarithmic_axes_are_even_in_ratios_and_given_up_at_zero():
     assert plot.x(10) == pytest.approx((plot.x(1) + plot.x(100)) / 2, abs=0.1)
     assert [label for _, label in plot.x_ticks()] == ["1", "2", "5", "10", "20", "50", "100"]
     assert not _plot([(0, 0), (1, 1)], log_x=True).is_log
+    less = _plot([(13, 0), (38, 1)], log_x=True)  # less than a decade
+    assert [label for _, label in less.x_ticks()] == ["20", "30", "40"]
 
 
 @pytest.mark.parametrize("points", [[(3, 7)], [(0, 0)], [(1e-9, 1e9), (2e-9, 2e9)], [(float("nan"), 1.0), (2, 2)]])
