@@ -9,13 +9,16 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
 
 import ganbench
 from ganbench.cli import main
 from ganbench.errors import UsageError
+from ganbench.evaluation import Evaluation
 from ganbench.experiment import verification
 from ganbench.records.record import _digest, read_record
 from ganbench.records.store import Store
+from ganbench.runtime.device import limited_threads
 
 
 @pytest.fixture
@@ -58,6 +61,20 @@ def test_what_was_not_touched_agrees_bit_by_bit(folder, toy_images):
     assert [f.part for f in found] == ["score parzen", "score nearest_neighbors"] * 2 + ["table"] * 5
     assert {f.status for f in found} == {"agrees"}
     assert {f.text for f in found if f.part.startswith("score")} == {"bit by bit"}
+
+
+@pytest.mark.parametrize(("made_by", "cores", "used"), [(1, 4, 1), (3, 4, 3), (64, 2, 2), (None, 4, 2)])
+def test_scores_are_made_by_as_many_threads_as_before(folder, toy_images, monkeypatch, made_by, cores, used):
+    seen, score = set(), Evaluation.score
+    monkeypatch.setattr(verification, "usable_cores", lambda: cores)
+    monkeypatch.setattr(Evaluation, "score", lambda *a: (seen.add(torch.get_num_threads()), score(*a))[1])
+    for path in records(folder):
+        edit(path, lambda content: content["provenance"].update(threads=made_by))
+    with limited_threads(2):
+        found = list(ganbench.verify(folder, datasets=[toy_images]))
+        assert torch.get_num_threads() == 2
+    assert {f.status for f in found if f.part.startswith("score")} == {"agrees"}
+    assert seen == {used}
 
 
 def test_an_edited_value_is_named(folder, verify):
