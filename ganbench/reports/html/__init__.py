@@ -155,7 +155,11 @@ def _table(rows: Sequence[Row], titles: Titles) -> dict[str, Any]:
             }
         )
     lines.sort(key=lambda line: bool(line["head"].reference))
-    return {"columns": [(*column, fold) for column, fold in columns.items()], "lines": lines, "published": any(row.verdict for row in rows)}
+    return {
+        "columns": [(*column, fold) for column, fold in columns.items()],
+        "lines": lines,
+        "published": any(row.verdict for row in rows),
+    }
 
 
 def _cards(
