@@ -292,6 +292,9 @@ def make_plan(request: Request) -> Plan:
     for plan, dataset, spec in _datasets(request):
         if isinstance(dataset, UnavailableDataset):
             unavailable[dataset.name] = dataset
+            find_metrics(request.metrics)  # a mistyped name is told at once, not when the data have been fetched
+            for model in request.models:
+                find_model(model)
         else:
             for cell in _cells_on(request, plan, dataset, spec):
                 cells.setdefault(cell.place, cell)

@@ -138,6 +138,13 @@ def test_data_that_are_not_here_have_no_cells(request_toys, toy_images, tmp_path
     assert [cell.data.name for cell in found.cells] == ["squares"]
 
 
+@pytest.mark.parametrize(("asked", "text"), [({"models": ("no.npz",)}, "no.npz"), ({"metrics": ("parsen",)}, "parzen")])
+def test_mistyped_names_are_told_before_data_are_fetched(request_toys, tmp_path, asked, text):
+    request = dataclasses.replace(request_toys("uniform", datasets=["tfd"]), data_root=str(tmp_path), **asked)
+    with pytest.raises(UsageError, match=text):
+        make_plan(request)
+
+
 def test_bad_requests(request_toys, tmp_path):
     request = request_toys("uniform")
     with pytest.raises(UsageError, match="No seeds"):
