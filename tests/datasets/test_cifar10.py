@@ -192,7 +192,11 @@ class _Foreign:
         return pytest.fail, ("foreign code ran",)
 
 
-@pytest.mark.parametrize("content", [_Foreign(), {b"data": _Foreign()}, {b"labels": [1]}, [1]], ids=str)
+@pytest.mark.parametrize(
+    "content",
+    [_Foreign(), {b"data": _Foreign()}, {b"labels": [1]}, [1]],
+    ids=["code", "code-inside", "no-data", "list"],
+)
 def test_foreign_code_in_a_batch_of_a_known_hash_is_not_run(tmp_path, batches, write, content):
     md5 = write(batches)
     text = pickle.dumps(content, protocol=2)

@@ -28,7 +28,7 @@ _TOYS = str(Path(__file__).parents[1] / "data" / "metrics.py")
         Parzen(),
         Parzen(grid=PAPER_GRID),
     ],
-    ids=str,
+    ids=lambda spec: spec if isinstance(spec, str) else type(spec).__name__,
 )
 def test_equal_specs_are_one(spec):
     found, expected = find_metric(spec), find_metric("parzen")
