@@ -116,7 +116,8 @@ def test_chains_of_the_protocols():
         "most_burn_in": 3200,
     }
     assert msgspec.structs.asdict(ChainRule()) == rule
-    assert msgspec.structs.asdict(load_protocol("goodfellow2014").chains) == rule | {"starts": ("noise", "mean", "train")}
+    of_paper = load_protocol("goodfellow2014").chains
+    assert msgspec.structs.asdict(of_paper) == rule | {"starts": ("noise", "mean", "train")}
     assert msgspec.structs.asdict(load_protocol("digits").chains) == rule | {"chains": 500}
 
 
