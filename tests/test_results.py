@@ -6,6 +6,7 @@ another precision by `ganbench table --results results/precision --protocol NAME
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,20 @@ def test_the_digits_are_those_of_the_present_code(precision):
     plan = make_plan(Request(protocol, models))
     folder = RESULTS if precision == "float32" else RESULTS / "precision"
     assert len(plan.stored(Store(folder))) == len(plan.cells) == 20
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("models", "seeds"),
+    [(("dbn", "cae"), (0, 1, 2, 3, 4)), (("gsn[precision=bfloat16]", "adversarial[precision=bfloat16]"), (0,))],
+)
+def test_the_samples_of_mnist_are_those_of_the_present_code(models, seeds):
+    """By their keys: the trainings took hours, and no change of the digits may ask for them again."""
+    if not (root := os.environ.get("GANBENCH_DATA")):
+        pytest.skip("GANBENCH_DATA is not set: the real data are not here")
+    plan = make_plan(Request(load_protocol("goodfellow2014"), models, ("mnist",), seeds=seeds, data_root=root))
+    for cell in plan.cells:
+        record = Store(RESULTS).find_record("goodfellow2014", cell.place)
+        training = record.training
+        expected = cell.samples_key_after(training.epochs) if training.stopped else cell.samples_key
+        assert record.samples.key == expected

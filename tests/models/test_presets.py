@@ -42,9 +42,9 @@ DBN_TFD = DBN_MNIST | {
 }
 DBN_DIGITS = {
     "hidden_sizes": [128, 128],
-    "epochs": [25, 50],
-    "batch_size": 20,
-    "learning_rate": [0.4, 0.1],
+    "epochs": [20, 50],
+    "batch_size": 30,
+    "learning_rate": [0.4, 0.15],
     "final_learning_rate": [0.02, 0.002],
     "momentum": 0.5,
     "weight_decay": 1e-4,
@@ -131,18 +131,18 @@ GSN_FACES = GSN_TFD | {
     "epochs": 40,
 }
 GSN_DIGITS = {
-    "hidden_sizes": [200, 200],
+    "hidden_sizes": [150, 150],
     "walkbacks": 4,
     "hidden_noise": 0.7,
     "salt_and_pepper": 0.15,
     "noiseless_h1": True,
     "input_sampling": True,
     "biases_from_mean": True,
-    "learning_rate": 3.0,
+    "learning_rate": 4.0,
     "momentum": 0.5,
     "learning_rate_decay": 0.95,
     "batch_size": 50,
-    "epochs": 40,
+    "epochs": 34,
     "sampling_hidden_noise": 1.5,
 }
 PRESETS = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ganbench.errors import DataError, UnknownNameError
-from ganbench.protocols import DatasetPlan, Protocol, load_protocol, protocol_names
+from ganbench.protocols import ChainRule, DatasetPlan, Protocol, load_protocol, protocol_names
 from ganbench.registry.metrics import find_metric
 
 
@@ -104,6 +104,21 @@ def test_the_data_sets_of_the_paper():
     assert "TFD" not in plans["fer2013"].title
     assert protocol.selection.not_on == ("tfd",)
     assert load_protocol("digits").datasets[0].standard_error_across == ("examples", "folds")
+
+
+def test_chains_of_the_protocols():
+    """Keys of samples depend on every number: those of the paper's protocol belong to trainings of hours."""
+    rule = {
+        "starts": ("noise", "train"),
+        "chains": 1000,
+        "autocorrelation_times": 10.0,
+        "least_burn_in": 100,
+        "most_burn_in": 3200,
+    }
+    assert msgspec.structs.asdict(ChainRule()) == rule
+    of_paper = load_protocol("goodfellow2014").chains
+    assert msgspec.structs.asdict(of_paper) == rule | {"starts": ("noise", "mean", "train")}
+    assert msgspec.structs.asdict(load_protocol("digits").chains) == rule | {"chains": 500}
 
 
 def test_a_protocol_of_the_user(write):
