@@ -13,14 +13,16 @@ Errors, with u = 2^-24, relative to a kernel sum, beside those of t:
 - Exponents: the difference, the rate and their product are rounded, so an exponent of y nats is off by 3 u y. Of m
   kernels with weights exp(-y) and the smallest y at 0, the weighted mean of y is at most log m (it is the entropy of
   the weights less the logarithm of their sum, which is at least 0): 3 u log m.
-- Powers of 2: 2^x = 2^i 2^f, i the nearest whole number. 2^f is the polynomial of degree 5 through its values at the
-  Chebyshev points of [-1/2, 1/2], which is off by at most (log 2)^6 sqrt(2) (1/2)^6 / (2^5 6!) = 1.07e-7 or, relative
-  to 2^f, 1.51e-7 (remainder of interpolation; Trefethen, *Approximation Theory and Approximation Practice*, 2013).
-  Coefficients and Horner's scheme round to another 4 u at most: 7 u together.
+- Powers of 2: 2^x = 2^i 2^f, i the nearest whole number, and 2^f = 1 + f q(f), so that whole powers are exact. q is the
+  polynomial of degree 4 through the values of g(f) = (2^f - 1) / f at the Chebyshev points of [-1/2, 1/2]. As g is the
+  integral of log(2) 2^(f s) over s in [0, 1], its fifth derivative is at most (log 2)^6 sqrt(2) / 6, and the remainder
+  of interpolation (Trefethen, *Approximation Theory and Approximation Practice*, 2013) that over 5! 2^4 2^5. 2^f is
+  off by half of this, 2.13e-7, or relative to itself 3.01e-7 < 6 u. Coefficients and Horner's scheme round to another
+  4 u at most: 10 u together.
 - Sums: a kernel takes part in at most one addition a group and 5 more, in float32, and then in float64: 37 u for tiles
   of 1024 columns.
 
-All in all (44 + 3 log m) u, for which `_by_float32` of `ganbench.metrics._kernels.parzen` allows.
+All in all (47 + 3 log m) u, for which `_by_float32` of `ganbench.metrics._kernels.parzen` allows.
 """
 
 from __future__ import annotations
@@ -38,17 +40,22 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
+from numpy.polynomial import Chebyshev, Polynomial
+from scipy.special import exprel
 
 from ganbench.metrics._kernels.distances import GROUP, Centred, NearPairs, Pairs, Reference
 
 __all__ = ["compiled_kernel_sums"]
 
 _LANES = 16
-_LOG2_E = math.log2(math.e)
 _ROWS = 64  # fewer are not worth the handing over to another thread
+_FEW_DIMENSIONS = 128  # up to here what a tile costs beside its product counts, and less if it stays in the cache
+_ROWS_IN_CACHE = 256  # of a thread's own second cache
 
 _FLOATS, _INTEGERS = (ir.VectorType(kind, _LANES) for kind in (ir.FloatType(), ir.IntType(32)))
-_COEFFICIENTS = np.polynomial.Chebyshev.interpolate(np.exp2, 5, [-0.5, 0.5]).convert(kind=np.polynomial.Polynomial).coef
+_LOG_2, _LOG2_E = math.log(2), math.log2(math.e)
+_QUOTIENT = Chebyshev.interpolate(lambda f: _LOG_2 * exprel(_LOG_2 * f), 4, [-0.5, 0.5])  # exprel(x) = (e^x - 1) / x
+_COEFFICIENTS = (1.0, *_QUOTIENT.convert(kind=Polynomial).coef)  # of 2^f
 _ROUNDER = 1.5 * 2.0**23  # x plus this is x rounded to a whole number, in the lowest bits
 _MANTISSA_BITS = 23
 
@@ -172,7 +179,7 @@ def _sum_rows(t, smallest, sums, minima, factors, reach, rates, deepest):
     """Add a tile to the kernel sums of its rows.
 
     Args:
-        t: `[n, width]`, the width a multiple of 32 times the number of groups.
+        t: `[n, width]`, the width a multiple of 32 times the number of groups, and at most 1024.
         smallest: `[n]`, the smallest t so far; changed.
         sums: `[n, k]`, relative to it; changed.
         minima: `[n, groups]`, of groups of columns; written.
@@ -273,8 +280,9 @@ def compiled_kernel_sums(
     smallest = torch.full((len(queries),), math.inf)
     some_kept = bool((window >= 0).any())
     kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool), most)
-    with _by_rows(torch.get_num_threads()) as add:
-        for rows, first, t in reference.tiles(queries):
+    threads, d = torch.get_num_threads(), queries.values.shape[1]
+    with _by_rows(threads) as add:
+        for rows, first, t in reference.tiles(queries, threads * _ROWS_IN_CACHE if d <= _FEW_DIMENSIONS else None):
             minima = torch.empty(len(t), t.shape[1] // GROUP)
             add(t.contiguous().numpy(), smallest[rows].numpy(), sums[rows].numpy(), minima.numpy(), *settings)
             if some_kept:

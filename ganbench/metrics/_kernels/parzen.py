@@ -229,7 +229,7 @@ def _rounding(reference: Reference) -> float:
     `ganbench.metrics._kernels.compiled` derives it; torch's powers are off by less, and its sums of a tile's 1024
     columns take a kernel through fewer additions.
     """
-    return (44 + 3 * math.log(reference.m)) * 2.0**-24
+    return (47 + 3 * math.log(reference.m)) * 2.0**-24
 
 
 def _float32_sums(
