@@ -175,6 +175,41 @@ _SIGNATURE = types.void(
 )
 
 
+@numba.njit
+def _take_minima(t, i, width, minima):
+    """Write the minima of a row's groups, and return the least of them."""
+    lowest = np.float32(np.inf)
+    for group in range(minima.shape[1]):
+        vector = _load(t, i, group * width)
+        for j in range(group * width + _LANES, (group + 1) * width, _LANES):
+            vector = _smaller(vector, _load(t, i, j))
+        minima[i, group] = _smallest(vector)
+        lowest = min(lowest, minima[i, group])
+    return lowest
+
+
+@numba.njit
+def _within(limit, minima, i, near, left):
+    """Keep those of the first `left` groups of a row that have a pair within the limit; returns how many."""
+    kept = 0
+    for place in range(left):
+        near[kept] = near[place]
+        kept += minima[i, near[place]] <= limit
+    return kept
+
+
+@numba.njit
+def _sum_groups(t, i, width, near, left, lower, rate, bottom):
+    """The kernels of the first `left` groups of a row."""
+    even = odd = _spread(np.float32(0))
+    for place in range(left):
+        first = near[place] * width
+        for j in range(first, first + width, 2 * _LANES):
+            even = _add(even, _kernels(_load(t, i, j), lower, rate, bottom))
+            odd = _add(odd, _kernels(_load(t, i, j + _LANES), lower, rate, bottom))
+    return np.float64(_total(_add(even, odd)))
+
+
 def _sum_rows(t, smallest, sums, minima, factors, reach, rates, deepest):
     """Add a tile to the kernel sums of its rows.
 
@@ -188,39 +223,21 @@ def _sum_rows(t, smallest, sums, minima, factors, reach, rates, deepest):
         rates: `[k]`, -log2(e) times the factors.
         deepest: The power of 2 below which no kernel is taken.
     """
-    groups = minima.shape[1]
-    width = t.shape[1] // groups
-    near = np.empty(groups, np.intp)
+    near = np.empty(minima.shape[1], np.intp)
+    width = t.shape[1] // len(near)
     bottom = _spread(deepest)
     for i in range(len(t)):
-        before = lowest = smallest[i]
-        for group in range(groups):
-            near[group] = group
-            vector = _load(t, i, group * width)
-            for j in range(group * width + _LANES, (group + 1) * width, _LANES):
-                vector = _smaller(vector, _load(t, i, j))
-            minima[i, group] = _smallest(vector)
-            lowest = min(lowest, minima[i, group])
+        before = smallest[i]
+        lowest = min(before, _take_minima(t, i, width, minima))
         smallest[i] = lowest
-        lower = _spread(lowest)
-        left = groups
+        for group in range(len(near)):
+            near[group] = group
+        left = len(near)
         for k in range(len(rates)):
-            limit = np.float64(lowest) + reach[k]
-            kept = 0
-            for place in range(left):
-                near[kept] = near[place]
-                kept += minima[i, near[place]] <= limit
-            left = kept
-            rate = _spread(rates[k])
-            even = odd = _spread(np.float32(0))
-            for place in range(left):
-                first = near[place] * width
-                for j in range(first, first + width, 2 * _LANES):
-                    even = _add(even, _kernels(_load(t, i, j), lower, rate, bottom))
-                    odd = _add(odd, _kernels(_load(t, i, j + _LANES), lower, rate, bottom))
+            left = _within(np.float64(lowest) + reach[k], minima, i, near, left)
             if lowest < before:
                 sums[i, k] *= math.exp((np.float64(lowest) - np.float64(before)) * factors[k])
-            sums[i, k] += np.float64(_total(_add(even, odd)))
+            sums[i, k] += _sum_groups(t, i, width, near, left, _spread(lowest), _spread(rates[k]), bottom)
 
 
 @cache

@@ -183,14 +183,13 @@ def _by_float64(
 
     None are left in doubt.
     """
-    queries, tiles = reference.centred(points, torch.float64), reference.tiles
+    queries = reference.centred(points, torch.float64)
+    tiles = reference.tiles(queries)
     if float(reference.error_bound(queries).max() / (2 * bandwidths.min().square())) > tolerance:
-        queries, tiles = (
-            Centred(queries.values, torch.zeros_like(queries.squared_norms)),
-            reference.tiles_by_differences,
-        )
+        queries = Centred(queries.values, torch.zeros_like(queries.squared_norms))
+        tiles = reference.tiles_by_differences(queries)
     no_pairs = torch.full_like(queries.squared_norms, -1.0)
-    sums, smallest, _ = _kernel_sums(queries, tiles(queries), reference, bandwidths, no_pairs)
+    sums, smallest, _ = _kernel_sums(queries, tiles, reference, bandwidths, no_pairs)
     return _assemble(sums, smallest, queries, bandwidths), torch.zeros_like(no_pairs, dtype=torch.bool)
 
 
