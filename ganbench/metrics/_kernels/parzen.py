@@ -48,7 +48,7 @@ _WORTH_A_PAIR = 160  # bfloat16 products in place of float32 that save as much t
 _BEARABLE = 0.5  # share of points in doubt after bfloat16 products with which it is still worth to go on
 _LOG2_E = math.log2(math.e)
 _LEFT_OUT = 2.0**-8  # of the tolerance, by small kernels that are not evaluated
-_WORTH_COMPILING = 2**26  # kernels; for fewer, loading numba takes longer than it saves in some calls
+_WORTH_COMPILING = 2**26  # kernels; for fewer, loading numba takes several times as long as a call saves
 _FEWER = 0.4  # with a smaller share of groups in reach, picking them out costs less than their exponentials
 
 _Pass = Callable[[torch.Tensor, Reference, torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
@@ -226,7 +226,7 @@ def _rounding(reference: Reference) -> float:
     """A bound on the relative error of a kernel sum by float32 exponentials and additions, beside that of t.
 
     `ganbench.metrics._kernels.compiled` derives it; torch's powers are off by less, and its sums of a tile's 1024
-    columns take a kernel through fewer additions.
+    columns take a kernel through no more additions. Those on CUDA may, with many thousands of centres.
     """
     return (47 + 3 * math.log(reference.m)) * 2.0**-24
 
