@@ -30,6 +30,7 @@ __all__ = ["ComponentDescription", "catalogue", "describe_component"]
 
 _OURS = ("ganbench", "ganbench_models")
 _EXTRAS = {
+    "fast": "Parzen log-densities on processors, with many bandwidths or few dimensions",
     "report": "`ganbench report`",
     "formats": "files in HDF5 and safetensors",
     "slurm": "`ganbench run-all --executor`, slurm or local",

@@ -13,6 +13,7 @@ import pytest
 
 from ganbench.choices import FORMATS
 from ganbench.cli import main
+from ganbench.evaluation import score_key
 from ganbench.experiment.plan import Request, make_plan
 from ganbench.protocols import load_protocol
 from ganbench.records.store import Store
@@ -111,7 +112,7 @@ def test_the_digits_are_those_of_the_present_code(precision):
     ("models", "seeds"),
     [(("dbn", "cae"), (0, 1, 2, 3, 4)), (("gsn[precision=bfloat16]", "adversarial[precision=bfloat16]"), (0,))],
 )
-def test_the_samples_of_mnist_are_those_of_the_present_code(models, seeds):
+def test_samples_and_scores_of_mnist_are_those_of_the_present_code(models, seeds):
     """By their keys: the trainings took hours, and no change of the digits may ask for them again."""
     if not (root := os.environ.get("GANBENCH_DATA")):
         pytest.skip("GANBENCH_DATA is not set: the real data are not here")
@@ -121,3 +122,9 @@ def test_the_samples_of_mnist_are_those_of_the_present_code(models, seeds):
         training = record.training
         expected = cell.samples_key_after(training.epochs) if training.stopped else cell.samples_key
         assert record.samples.key == expected
+        chains = record.samples.chains.sha256 if record.samples.chains else ""
+        keys = {
+            metric.name: score_key(metric, record.samples.sha256, cell.split, cell.seed, chains)
+            for metric in cell.metrics
+        }
+        assert {score.metric: score.key for score in record.scores} == keys

@@ -102,6 +102,7 @@ def stated_mean_differs(score: Score) -> str:
 def other_surroundings(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """In what two provenances differ that decides last bits: "torch 2.11.0, here 2.12.0"."""
     pairs = [(key, then.get(key), now.get(key)) for key in ("ganbench", "device", "device_name", "threads")]
-    packages = then.get("packages") or {}, now.get("packages") or {}
-    pairs += [(name, packages[0].get(name), packages[1].get(name)) for name in ("torch", "numpy", "scipy")]
+    before, after = then.get("packages") or {}, now.get("packages") or {}
+    names, absent = ("torch", "numpy", "scipy", "numba"), "not installed"
+    pairs += [(name, before.get(name) or absent, after.get(name) or absent) for name in names]
     return [f"{key.replace('_', ' ')} {one}, here {other}" for key, one, other in pairs if one != other]

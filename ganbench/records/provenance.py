@@ -14,14 +14,15 @@ from ganbench import __version__
 
 __all__ = ["collect_provenance", "installed_version", "processor_name"]
 
-_PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "torchvision")
+_PACKAGES = ("numpy", "torch", "scikit-learn", "scipy", "torchvision", "numba")
 
 
 def collect_provenance(device: str) -> dict[str, Any]:
     """Versions, code, processor and device of this process.
 
     Keys: `ganbench` (version), `commit` (of the source checkout, with "+" when files differ from it; "" outside one),
-    `python`, `packages` (versions), `system`, `processor`, `device`, `device_name`, `threads` (of torch on the CPU).
+    `python`, `packages` (versions; "" of one that is not installed), `system`, `processor`, `device`, `device_name`,
+    `threads` (of torch on the CPU).
     """
     import torch
 

@@ -37,7 +37,17 @@ class Comparison:
 _COMPARISONS: list[Comparison] = []
 _ABSENT: dict[str, str] = {}
 OURS, PRODUCT = "ganbench", "bare matrix product"
-PACKAGES = ("torch", "numpy", "scikit-learn", "scikit-learn-intelex", "faiss-cpu", "usearch", "numkong", "pykeops")
+PACKAGES = (
+    "torch",
+    "numpy",
+    "numba",
+    "scikit-learn",
+    "scikit-learn-intelex",
+    "faiss-cpu",
+    "usearch",
+    "numkong",
+    "pykeops",
+)
 
 
 def pytest_addoption(parser):
@@ -132,6 +142,8 @@ def _machine() -> str:
 
     facts = collect_provenance("cpu")
     packages = ", ".join(filter(None, map(_name_and_version, PACKAGES)))
+    if importlib.util.find_spec("numba") is None:
+        packages += ", without numba"
     processor = facts.get("processor") or platform.processor()
     commit = facts.get("commit") or _head()  # the package does not know where it is installed from a wheel
     return f"{processor}, {_instructions()}, {torch.get_num_threads()} threads; {packages}; commit {commit}"

@@ -187,6 +187,32 @@ def harness(write, tmp_path, monkeypatch):
     return used
 
 
+def test_a_module_of_the_harness_may_stand_for_an_earlier_source(write, tmp_path, monkeypatch):
+    """And one that says that it gives its importer's numbers does not count; what they import does."""
+    monkeypatch.setattr(dependencies_module, "_HARNESS_FOLDER", tmp_path)
+
+    def found(kernel, other="", last="z = 1\n"):
+        write(
+            **{
+                "ganbench/__init__.py": "",
+                "ganbench/kernel.py": f"from ganbench.other import y\n{kernel}",
+                "ganbench/other.py": f"from ganbench.last import z\n{other}",
+                "ganbench/last.py": last,
+                "mine/model.py": "from ganbench.kernel import x\nNUMBERS_OF = ''\n",
+            }
+        )
+        path = tmp_path / "mine" / "model.py"
+        return dependencies(path, str(path))
+
+    plain = found("x = 1\n", "y = 1\n")
+    assert set(plain) == {"model", "ganbench.kernel", "ganbench.other", "ganbench.last"}  # a user's file always counts
+    declared = found("NUMBERS_OF = 'of before'\nx = 1\n", "NUMBERS_OF = ''\ny = 1\n")
+    assert declared == {**{name: plain[name] for name in ("model", "ganbench.last")}, "ganbench.kernel": "of before"}
+    assert declared == found("NUMBERS_OF = 'of before'\nx = 2\n", "y = 3\nNUMBERS_OF = ''\n")
+    assert declared != found("NUMBERS_OF = 'of before'\nx = 1\n", "NUMBERS_OF = ''\ny = 1\n", "z = 2\n")
+    assert declared != found("NUMBERS_OF = 'another'\nx = 1\n", "NUMBERS_OF = ''\ny = 1\n")
+
+
 _MATMUL, _GRAPHS = {"runtime.matmul", "runtime.device"}, {"runtime.graphs"}
 _MODELLING = {"modelling"} | _MATMUL | _GRAPHS
 

@@ -49,6 +49,8 @@ __all__ = [
 Points = torch.Tensor | np.ndarray
 """`[n, d]` numbers, or `[n, ...]`, which are flattened."""
 
+NUMBERS_OF = "ba6a211d28275c082d6b0d9ceade711e010eb67e8c7a17b3b4d29a4bec57a273"
+
 DEFAULT_MEMORY = 256 * 2**20
 """Bytes of working memory beyond the inputs that a metric may use unless told otherwise."""
 
@@ -271,13 +273,14 @@ class Reference:
         ]
         return float(torch.stack(roundings).amax())
 
-    def tiles(self, queries: Centred) -> Iterator[tuple[slice, int, torch.Tensor]]:
+    def tiles(self, queries: Centred, most_rows: int | None = None) -> Iterator[tuple[slice, int, torch.Tensor]]:
         """Yield (rows, number of the first column, t `[rows, columns]`); a tile may be changed in place.
 
         The number of columns is a multiple of `GROUP`; columns beyond the reference have t = infinity. bfloat16
-        products come as float32.
+        products come as float32. A tile has no more rows than `most_rows`, where that is given.
         """
-        rows, columns = self._tile_shape(*queries.values.shape)
+        n, d = queries.values.shape
+        rows, columns = self._tile_shape(min(n, most_rows or n), d)
         coarse = queries.values.dtype is torch.bfloat16
         left = torch.nn.functional.pad(queries.values, (0, 2), value=1) if coarse else queries.values
         for first in range(0, self.points.shape[0], columns):

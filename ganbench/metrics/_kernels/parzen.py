@@ -16,7 +16,10 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -37,6 +40,8 @@ from ganbench.runtime.matmul import full_precision, has_bfloat16_units
 
 __all__ = ["as_bandwidths", "check_dimensions", "deepest_exponent", "parzen_log_density"]
 
+NUMBERS_OF = "98e67ad6a61f66002d083e29548795cc33b758e50dde49e53389ae580567d876"  # within twice the tolerance
+
 _TOLERANCE = 5e-4  # nats; a float32 row whose remaining error may be larger is computed in float64
 _BELOW_FLOAT32 = 1e-5  # nats; for less no float32 product need be tried
 _MAX_PAIRS = 128  # pairs of a point that are recomputed; one with more of them is computed in float64
@@ -45,6 +50,7 @@ _WORTH_A_PAIR = 160  # bfloat16 products in place of float32 that save as much t
 _BEARABLE = 0.5  # share of points in doubt after bfloat16 products with which it is still worth to go on
 _LOG2_E = math.log2(math.e)
 _LEFT_OUT = 2.0**-8  # of the tolerance, by small kernels that are not evaluated
+_WORTH_COMPILING = 2**26  # kernels; for fewer, loading numba takes several times as long as a call saves
 _FEWER = 0.4  # with a smaller share of groups in reach, picking them out costs less than their exponentials
 
 _Pass = Callable[[torch.Tensor, Reference, torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
@@ -146,7 +152,8 @@ def _passes(
     if tolerance >= _BELOW_FLOAT32:
         if worth_it:
             yield _by_bfloat16, 4 * d + 96 * k + 48 * _MAX_PAIRS
-        yield _by_float32, 12 * d + 96 * (k + _MAX_PAIRS)
+        compiled = len(points) * reference.m * k >= _WORTH_COMPILING
+        yield partial(_by_float32, compiled=compiled), 12 * d + 96 * (k + _MAX_PAIRS)
     yield _by_float64, 24 * d + 48 * k
 
 
@@ -178,47 +185,93 @@ def _by_float64(
 
     None are left in doubt.
     """
-    queries, tiles = reference.centred(points, torch.float64), reference.tiles
+    queries = reference.centred(points, torch.float64)
+    tiles = reference.tiles(queries)
     if float(reference.error_bound(queries).max() / (2 * bandwidths.min().square())) > tolerance:
-        queries, tiles = (
-            Centred(queries.values, torch.zeros_like(queries.squared_norms)),
-            reference.tiles_by_differences,
-        )
+        queries = Centred(queries.values, torch.zeros_like(queries.squared_norms))
+        tiles = reference.tiles_by_differences(queries)
     no_pairs = torch.full_like(queries.squared_norms, -1.0)
-    sums, smallest, _ = _kernel_sums(queries, tiles(queries), reference, bandwidths, no_pairs)
+    sums, smallest, _ = _kernel_sums(queries, tiles, reference, bandwidths, no_pairs)
     return _assemble(sums, smallest, queries, bandwidths), torch.zeros_like(no_pairs, dtype=torch.bool)
 
 
 def _by_float32(
-    points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
+    points: torch.Tensor,
+    reference: Reference,
+    bandwidths: torch.Tensor,
+    tolerance: float,
+    *,
+    compiled: bool = False,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """The log kernel sums by float32 products, and which points they may be wrong for.
 
     With e the error bound of a squared distance, a kernel is off by at most u = e / (2 s^2) in the logarithm, and a sum
-    of which the share r has not been recomputed by r u. Where u alone is within tolerance nothing is recomputed.
+    of which the share r has not been recomputed by r u. Where u alone is within what is affordable, which is what small
+    kernels that are left out and the rounding of sums leave of the tolerance, nothing is recomputed.
     """
-    queries, left_out = reference.centred(points, torch.float32), _LEFT_OUT * tolerance
+    queries, left_out, rounding = reference.centred(points, torch.float32), _LEFT_OUT * tolerance, _rounding(reference)
+    affordable = tolerance - left_out - rounding
     uncertainty = reference.error_bound(queries) / (2 * bandwidths.square().unsqueeze(1))
-    # Kernels below exp(-3) tolerance / u of the largest are left: few of them together reach tolerance / u.
-    depth = (torch.log(uncertainty / tolerance) + 3) * 2 * bandwidths.square().unsqueeze(1)
-    window = torch.where(uncertainty > tolerance, depth, -1.0).amax(0)
-    if points.device.type == "cuda" and _has_triton():
-        from ganbench.metrics._kernels.fused import fused_kernel_sums
-
-        sums, smallest, pairs = fused_kernel_sums(queries, reference, bandwidths, window, _MAX_PAIRS)
-    else:
-        tiles = reference.tiles(queries)
-        sums, smallest, pairs = _kernel_sums(queries, tiles, reference, bandwidths, window, left_out)
+    # Kernels below exp(-3) affordable / u of the largest are left: few of them together reach affordable / u.
+    depth = (torch.log(uncertainty / affordable) + 3) * 2 * bandwidths.square().unsqueeze(1)
+    window = torch.where(uncertainty > affordable, depth, -1.0).amax(0)
+    sums, smallest, pairs = _float32_sums(queries, reference, bandwidths, window, left_out, compiled=compiled)
     pairs = pairs.where(pairs.t <= (smallest + window)[pairs.rows])
     exact = reference.exact_squared_distances(points, pairs) - queries.squared_norms[pairs.rows]
     rest, corrected = _correct(sums, smallest, pairs, exact, bandwidths)
-    doubtful = ~((uncertainty * (rest / corrected) < tolerance - left_out) & (uncertainty < 1.0)).all(0)
+    error = (uncertainty * rest + rounding * sums) / corrected
+    doubtful = ~((error <= tolerance - left_out) & (uncertainty < 1.0)).all(0)
     return _assemble(corrected, smallest, queries, bandwidths), doubtful
+
+
+def _rounding(reference: Reference) -> float:
+    """A bound on the relative error of a kernel sum by float32 exponentials and additions, beside that of t.
+
+    `ganbench.metrics._kernels.compiled` derives it; torch's powers are off by less, and its sums of a tile's 1024
+    columns take a kernel through no more additions. Those on CUDA may, with many thousands of centres.
+    """
+    return (47 + 3 * math.log(reference.m)) * 2.0**-24
+
+
+def _float32_sums(
+    queries: Centred,
+    reference: Reference,
+    bandwidths: torch.Tensor,
+    window: torch.Tensor,
+    left_out: float,
+    *,
+    compiled: bool,
+) -> tuple[torch.Tensor, torch.Tensor, Pairs]:
+    """What `_kernel_sums` returns, by the fastest way that is here."""
+    device = queries.values.device.type
+    if device == "cuda" and _has_triton():
+        from ganbench.metrics._kernels.fused import fused_kernel_sums
+
+        return fused_kernel_sums(queries, reference, bandwidths, window, _MAX_PAIRS)
+    if device == "cpu" and compiled and _has_numba():
+        from ganbench.metrics._kernels.compiled import compiled_kernel_sums
+
+        deepest = _deepest_exponents(reference, left_out)
+        return compiled_kernel_sums(queries, reference, bandwidths, window, _MAX_PAIRS, deepest)
+    return _kernel_sums(queries, reference.tiles(queries), reference, bandwidths, window, left_out)
 
 
 def _has_triton() -> bool:
     """Whether Triton, which torch brings along on the platforms that have it, is here."""
     return importlib.util.find_spec("triton") is not None
+
+
+@cache
+def _has_numba() -> bool:
+    """Whether numba, an extra, can be used; one that is here but cannot be imported is warned of."""
+    if importlib.util.find_spec("numba") is None or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return False
+    try:
+        importlib.import_module("numba")
+    except ImportError as error:  # such as a numpy that is too new for it
+        warnings.warn(f"numba cannot be used, and Parzen log-densities take longer: {error}", stacklevel=2)
+        return False
+    return True
 
 
 def _correct(
@@ -260,7 +313,7 @@ def _kernel_sums(
             too many of them.
     """
     factors = 0.5 / bandwidths.square()
-    deepest = deepest_exponent(reference.m, left_out), deepest_exponent(reference.m + GROUP)
+    deepest = _deepest_exponents(reference, left_out)
     sums = torch.zeros(len(bandwidths), len(queries), dtype=torch.float64, device=bandwidths.device)
     smallest = torch.full((len(queries),), math.inf, dtype=queries.values.dtype, device=bandwidths.device)
     some_kept = bool((window >= 0).any())
@@ -283,6 +336,11 @@ def deepest_exponent(m: int, left_out: float = 2.0**-53) -> float:
     spacing of float64 above 1. The same holds for kernels that are raised to exp(-L).
     """
     return math.log(m) - math.log(left_out)
+
+
+def _deepest_exponents(reference: Reference, left_out: float) -> tuple[float, float]:
+    """Beyond which pairs may be left out, and beyond which, with what fills the last group, no kernel need be taken."""
+    return deepest_exponent(reference.m, left_out), deepest_exponent(reference.m + GROUP)
 
 
 def _minima(t: torch.Tensor) -> torch.Tensor:

@@ -25,10 +25,16 @@ from ganbench.metrics._kernels import parzen as parzen_module
 TOLERANCE = 1e-3  # nats per point: the accuracy that is promised
 
 
-@pytest.fixture(params=["bfloat16 first", "float32 first"], autouse=True)
+@pytest.fixture(params=["bfloat16 first", "float32 first", "float32, compiled"], autouse=True)
 def first_pass(request, monkeypatch):
-    """Every test with and without the coarse pass, whatever the dimensions, the centres and the processor."""
-    coarse = request.param == "bfloat16 first"
+    """Every test with and without the coarse pass, whatever the dimensions, the centres and the processor.
+
+    And without it, by torch and by what numba compiles, however little there is to do.
+    """
+    coarse, compiled = request.param == "bfloat16 first", request.param == "float32, compiled"
+    if compiled:
+        pytest.importorskip("numba", reason="numba, of the extra `fast`, is not installed")
+    monkeypatch.setattr(parzen_module, "_WORTH_COMPILING", 0 if compiled else math.inf)
     monkeypatch.setattr(parzen_module, "_MANY_DIMENSIONS", 1)
     monkeypatch.setattr(parzen_module, "_WORTH_A_PAIR", 4)
     monkeypatch.setattr(parzen_module, "has_bfloat16_units", lambda device: coarse)
@@ -70,6 +76,22 @@ def test_agrees_with_the_float64_oracle(d, bandwidth, kind):
         points, centres = points + 50, centres + 50
     expected = oracles.parzen_log_density(points, centres, bandwidth)
     np.testing.assert_allclose(parzen_log_density(points, centres, bandwidth), expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(1, 1, 1), (1, 33, 5), (70, 201, 37), (257, 1025, 3)])
+@pytest.mark.parametrize("kind", ["noise", "constant", "strided", "spread over magnitudes"])
+def test_sizes_and_layouts(n, m, d, kind):
+    rng = np.random.default_rng(4)
+    points, centres = rng.random((n, 2 * d), np.float32), rng.random((m, 2 * d), np.float32)
+    points, centres = (torch.from_numpy(x)[:, :: 2 if kind == "strided" else 1][:, :d] for x in (points, centres))
+    if kind == "constant":
+        points, centres = torch.full_like(points, 0.7), torch.full_like(centres, 0.7)
+    elif kind == "spread over magnitudes":
+        centres = centres * 10 ** torch.linspace(-6, 6, m).unsqueeze(1)
+    found = parzen_log_density(points, centres, PAPER_GRID)
+    for row, bandwidth in zip(found, PAPER_GRID, strict=True):
+        expected = oracles.parzen_log_density(points.numpy(), centres.numpy(), bandwidth)
+        np.testing.assert_allclose(row, expected, rtol=0, atol=TOLERANCE)
 
 
 def test_many_comparable_kernels_are_summed_accurately():
@@ -260,9 +282,9 @@ def test_the_coarse_pass_settles_images_and_leaves_broad_kernels_alone(monkeypat
     seen = []
     by_float32 = parzen_module._by_float32
 
-    def record(points, *rest):
+    def record(points, *rest, **options):
         seen.append(len(points))
-        return by_float32(points, *rest)
+        return by_float32(points, *rest, **options)
 
     monkeypatch.setattr(parzen_module, "_by_float32", record)
     generator = torch.Generator().manual_seed(0)
