@@ -127,4 +127,6 @@ def test_samples_and_scores_of_mnist_are_those_of_the_present_code(models, seeds
             metric.name: score_key(metric, record.samples.sha256, cell.split, cell.seed, chains)
             for metric in cell.metrics
         }
+        if not chains:
+            del keys["mixing"]
         assert {score.metric: score.key for score in record.scores} == keys
