@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -95,10 +96,13 @@ def has_file(path: Path) -> bool:
         StoreError: It is a folder, a pipe or a device, or its folder cannot be read.
     """
     try:
-        if path.is_file() or not path.exists():
-            return path.is_file()
+        mode = path.stat().st_mode  # once: another process may write the file at any moment
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if stat.S_ISREG(mode):
+        return True
     raise StoreError(f"{path} is no regular file. Move it away and run again.")
 
 

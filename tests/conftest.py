@@ -13,6 +13,8 @@ import pytest
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; programs would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+os.environ.pop("COLUMNS", None)  # which workers of xdist have from their terminal, and programs would inherit
+
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
