@@ -88,7 +88,8 @@ CAE_FACES = CAE_MNIST | {
     "epochs": [8, 8],
     "learning_rate": [0.02, 0.05],
     "final_learning_rate": [0.002, 0.005],
-    "contraction": [0.03, 0.3],
+    "contraction": [0.03, 3.0],
+    "step_size": 25.0,
 }
 CAE_DIGITS = {
     "hidden_sizes": [128, 128],
