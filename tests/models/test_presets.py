@@ -126,10 +126,13 @@ GSN_MNIST = GSN_TFD | {
     "sampling_hidden_noise": 3.0,
 }
 GSN_FACES = GSN_TFD | {
-    "hidden_sizes": [800, 800],
-    "learning_rate": 4.0,
-    "learning_rate_decay": 0.93,
-    "epochs": 40,
+    "hidden_sizes": [400, 400],
+    "hidden_noise": 1.0,
+    "salt_and_pepper": 0.2,
+    "learning_rate": 6.0,
+    "learning_rate_decay": 0.87,
+    "epochs": 14,
+    "sampling_hidden_noise": 4.0,
 }
 GSN_DIGITS = {
     "hidden_sizes": [200, 200],
