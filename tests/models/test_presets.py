@@ -132,7 +132,7 @@ GSN_FACES = GSN_TFD | {
     "learning_rate": 6.0,
     "learning_rate_decay": 0.87,
     "epochs": 14,
-    "sampling_hidden_noise": 4.0,
+    "sampling_hidden_noise": 5.0,
 }
 GSN_DIGITS = {
     "hidden_sizes": [200, 200],
