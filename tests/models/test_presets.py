@@ -88,7 +88,8 @@ CAE_FACES = CAE_MNIST | {
     "epochs": [8, 8],
     "learning_rate": [0.02, 0.05],
     "final_learning_rate": [0.002, 0.005],
-    "contraction": [0.03, 0.3],
+    "contraction": [0.03, 3.0],
+    "step_size": 25.0,
 }
 CAE_DIGITS = {
     "hidden_sizes": [128, 128],
@@ -125,10 +126,13 @@ GSN_MNIST = GSN_TFD | {
     "sampling_hidden_noise": 3.0,
 }
 GSN_FACES = GSN_TFD | {
-    "hidden_sizes": [800, 800],
-    "learning_rate": 4.0,
-    "learning_rate_decay": 0.93,
-    "epochs": 40,
+    "hidden_sizes": [400, 400],
+    "hidden_noise": 1.0,
+    "salt_and_pepper": 0.2,
+    "learning_rate": 6.0,
+    "learning_rate_decay": 0.87,
+    "epochs": 14,
+    "sampling_hidden_noise": 5.0,
 }
 GSN_DIGITS = {
     "hidden_sizes": [150, 150],

@@ -91,17 +91,17 @@ PRESETS = {
     "fer2013-laptop": GAME
     | {
         "event_shape": [48, 48],
-        "learning_rate": 0.05,
+        "learning_rate": 0.1,
         "max_column_norm": 1.9365,
-        "epochs": 90,
+        "epochs": 40,
         "stages": [
             {
                 "generator": [
-                    _uniform("relu", 1200, 0.05),
-                    _uniform("sigmoid", 1200, 0.05, bias=-2.0),
-                    {"layer": "sigmoid", "units": 2304, "sparse_weights": 100, "bias": "marginals"},
+                    _uniform("relu", 600, 0.05),
+                    _uniform("relu", 600, 0.05),
+                    _uniform("sigmoid", 2304, 0.05, bias="marginals"),
                 ],
-                "discriminator": _fully_connected(240),
+                "discriminator": _fully_connected(120),
             }
         ],
     },
