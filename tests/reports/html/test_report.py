@@ -141,7 +141,8 @@ def test_without_the_extra_it_says_what_to_install(folder, capsys, monkeypatch):
 @pytest.mark.slow
 def test_twenty_models_two_data_sets_ten_rulers_in_time(tmp_path):
     folder = write_large_folder(tmp_path)
-    started = time.process_time()
+    clocks = (time.perf_counter, time.process_time)  # the first counts other programs, the second all threads
+    started = [clock() for clock in clocks]
     page = write_report(folder)
-    assert time.process_time() - started < 20
+    assert min(clock() - start for clock, start in zip(clocks, started, strict=True)) < 20
     assert page.stat().st_size < 5e6
