@@ -1,8 +1,7 @@
 """The committed results: records that can be read, tables that follow from them, figures that were promised.
 
-Tables are made by `ganbench table --results results --protocol NAME --format FORMAT`, those beside the records of
-another precision, and of the adversarial nets trained otherwise, by `ganbench table --results results/precision --protocol
-NAME --format markdown`.
+Tables are made by `ganbench table --results results --protocol NAME --format FORMAT`, those in the folders `precision`
+and `effects` by `ganbench table --results results/FOLDER --protocol NAME --format markdown`.
 """
 
 from __future__ import annotations
