@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,22 @@ from ganbench.files import content_key, file_name, file_sha256, has_file, read_b
 
 def _files(folder) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def test_a_file_that_appears_at_the_moment_is_not_there_yet_and_no_error(tmp_path, monkeypatch):
+    path, stat = tmp_path / "samples.npz", Path.stat
+    looks = []
+
+    def first_too_early(self, **arguments):
+        looks.append(self)
+        if len(looks) == 1:
+            raise FileNotFoundError(self)
+        return stat(self, **arguments)
+
+    path.write_bytes(b"x")
+    monkeypatch.setattr(Path, "stat", first_too_early)
+    assert not has_file(path)
+    assert has_file(path)
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
