@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import gc
 import importlib
 import os
 import signal
@@ -136,7 +137,9 @@ def _endings(*, to_the_end: bool) -> Iterator[_Endings]:
     try:
         yield endings
     finally:
-        if not to_the_end:
+        if to_the_end:
+            gc.freeze()  # all that torch brought along would be searched for cycles, which takes a second
+        else:
             endings.restore()
 
 

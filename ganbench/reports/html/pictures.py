@@ -55,7 +55,7 @@ def _picture(name: str, content: bytes) -> dict[str, Any]:
     pixels = np.asarray(image)
     grey = bool((pixels.max(-1).astype(int) - pixels.min(-1) < 4).mean() > 0.5)
     buffer = io.BytesIO()
-    image.quantize(_GREYS if grey else _COLOURS, dither=Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
+    image.quantize(_GREYS if grey else _COLOURS, dither=Image.Dither.NONE).save(buffer, format="PNG")
     return {
         "uri": f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}",
         "caption": text.get(DESCRIPTION) or text.get("Title", _ALT[name]),
