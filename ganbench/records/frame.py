@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ganbench.choices import Bandwidth
 from ganbench.errors import StoreError, UsageError
 from ganbench.metrics.metric import Finding
@@ -302,11 +304,10 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
     spread_of_seeds: dict[str, Any] = (
         spread(values, error_samples, view.protocol.judgement.level) if across == "seeds" else {}
     )
-    others = [other for record, score in used for other in record.scores if other.metric != score.metric]
     return row._replace(
         error_samples=error_samples,
         error_validation=error_part(used, quantity, "validation examples"),
-        warnings=_once(_of_samples(used, others)),
+        warnings=_once([_of_samples(record, score) for record, score in used]),
         value=summary.mean,
         unit=values[0][1].unit,
         standard_error=summary.standard_error_unbiased if across == "seeds" else summary.standard_error,
@@ -314,7 +315,7 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
         n_test=tested or None,
         n_samples=max((record.samples.n for record, _ in used if record.samples), default=None),
         seeds=len({record.seed for record, _ in used}),
-        findings=_once(finding for _, score in used for finding in score.findings),
+        findings=_once([score.findings for _, score in used]),
         settings=_canonical(used[0][1].settings),
         mixed=tuple(_mixed([record for record, _ in used])),
         **spread_of_seeds,
@@ -326,20 +327,31 @@ def _one_fold(across: str, folds: Sequence[str]) -> str:
     return folds[0] if across == "examples" and len(folds) > 1 else ""
 
 
-def _of_samples(used: Sequence[tuple[Record, Score]], others: Sequence[Score]) -> Iterator[Finding]:
+def _of_samples(record: Record, score: Score) -> list[Finding]:
     """Warnings of other metrics and of what was made of samples from elsewhere; and what is to be said of the data."""
-    findings = [finding for record, _ in used if record.samples for finding in record.samples.findings]
-    findings += [finding for score in others for finding in score.findings if finding.about == "samples"]
-    yield from (finding for finding in findings if finding.severity == "warning")
-    yield from (finding for record, _ in used for finding in record.dataset.findings)
+    findings = list(record.samples.findings) if record.samples else []
+    others = [other for other in record.scores if other.metric != score.metric]
+    findings += [finding for other in others for finding in other.findings if finding.about == "samples"]
+    return [*(finding for finding in findings if finding.severity == "warning"), *record.dataset.findings]
 
 
-def _once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The first of each code."""
-    first: dict[str, Finding] = {}
-    for finding in findings:
-        first.setdefault(finding.code, finding)
-    return tuple(first.values())
+def _once(found: Sequence[Iterable[Finding]]) -> tuple[Finding, ...]:
+    """Of the findings of several cells the first of each code, with how many of the cells have one where not all do."""
+    by_code: dict[str, list[Finding]] = {}
+    for of_cell in found:
+        firsts: dict[str, Finding] = {}
+        for finding in of_cell:
+            firsts.setdefault(finding.code, finding)
+        for code, first in firsts.items():
+            by_code.setdefault(code, []).append(first)
+    return tuple(_with_count(same, len(found)) for same in by_code.values())
+
+
+def _with_count(same: Sequence[Finding], cells: int) -> Finding:
+    first = same[0]
+    if len(same) == cells or first.about == "data":
+        return first
+    return msgspec.structs.replace(first, text=f"in {len(same)} of {cells} cells, {first.text}")
 
 
 def _status(cells: Sequence[Record], scored: Sequence[Record], expected: int, seeds: int) -> tuple[str, str]:

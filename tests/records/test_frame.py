@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pandas
+import msgspec
 import pytest
 from made_records import EDGE, make_protocol, make_record, other_score, parzen
 
@@ -352,12 +353,24 @@ def test_cells_that_were_not_run_are_told():
     assert [row["status"] for row in rows.values()] == ["done", "partial: 3 of 4 cells", "partial: 3 of 4 cells"]
 
 
-def test_findings_of_any_fold_are_reported_once():
+def test_findings_of_any_fold_are_reported_once_with_how_many_have_them():
     note = Finding("few-effective-kernels", "few", "note")
     edge = make_record(fold="fold1", scores=(parzen((1.0, 2.0), findings=(EDGE, note)),))
     again = make_record(fold="fold2", scores=(parzen((1.0, 2.0), findings=(Finding(EDGE.code, "otherwise"),)),))
     rows = _rows([make_record(), edge, again])
-    assert (rows["examples"]["findings"], rows["folds"]["findings"]) == ((), (EDGE, note))
+    told = [(finding.code, finding.text) for finding in rows["folds"]["findings"]]
+    assert told == [(EDGE.code, f"in 2 of 3 cells, {EDGE.text}"), (note.code, "in 1 of 3 cells, few")]
+    assert rows["examples"]["findings"] == ()
+
+
+def test_what_all_cells_say_and_what_is_said_of_the_data_has_no_count():
+    found = Finding("copies", "3 are copies", about="data")
+    records = [make_record(fold=fold, scores=(parzen((1.0,), findings=(EDGE,)),)) for fold in ("fold0", "fold1")]
+    records[1] = msgspec.structs.replace(
+        records[1], dataset=msgspec.structs.replace(records[1].dataset, findings=(found,))
+    )
+    row = _rows(records)["folds"]
+    assert (row["findings"], row["warnings"]) == ((EDGE,), (found,))
 
 
 @pytest.mark.parametrize(
