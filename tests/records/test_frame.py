@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import math
 
+import msgspec
 import numpy as np
 import pandas
-import msgspec
 import pytest
 from made_records import EDGE, make_protocol, make_record, other_score, parzen
 
