@@ -48,7 +48,7 @@ __all__ = ["compiled_kernel_sums"]
 NUMBERS_OF = ""  # those of `parzen`, another way
 
 _LANES = 16
-_ROWS_IN_CACHE = 256  # a tile of them stays in a core's own second cache
+_ROWS = 512  # of a tile, which with more would not stay in a core's second cache
 
 _FLOATS, _INTEGERS = (ir.VectorType(kind, _LANES) for kind in (ir.FloatType(), ir.IntType(32)))
 _LOG_2, _LOG2_E = math.log(2), math.log2(math.e)
@@ -274,7 +274,7 @@ def compiled_kernel_sums(
     some_kept = bool((window >= 0).any())
     kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool), most)
     add = _compiled()
-    for rows, first, t in reference.tiles(queries, _ROWS_IN_CACHE):
+    for rows, first, t in reference.tiles(queries, _ROWS):
         minima = torch.empty(len(t), t.shape[1] // GROUP)
         add(t.contiguous().numpy(), smallest[rows].numpy(), sums[rows].numpy(), minima.numpy(), *settings)
         if some_kept:
