@@ -48,7 +48,8 @@ __all__ = ["compiled_kernel_sums"]
 NUMBERS_OF = ""  # those of `parzen`, another way
 
 _LANES = 16
-_ROWS = 512  # of a tile, which with more would not stay in a core's second cache
+_FEW_DIMENSIONS = 128
+_ROWS_OF_FEW, _ROWS = 256, 512  # of a tile: half of a core's second cache, or all of it for the sake of the product
 
 _FLOATS, _INTEGERS = (ir.VectorType(kind, _LANES) for kind in (ir.FloatType(), ir.IntType(32)))
 _LOG_2, _LOG2_E = math.log(2), math.log2(math.e)
@@ -273,8 +274,8 @@ def compiled_kernel_sums(
     smallest = torch.full((len(queries),), math.inf)
     some_kept = bool((window >= 0).any())
     kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool), most)
-    add = _compiled()
-    for rows, first, t in reference.tiles(queries, _ROWS):
+    add, most_rows = _compiled(), _ROWS if queries.values.shape[1] > _FEW_DIMENSIONS else _ROWS_OF_FEW
+    for rows, first, t in reference.tiles(queries, most_rows):
         minima = torch.empty(len(t), t.shape[1] // GROUP)
         add(t.contiguous().numpy(), smallest[rows].numpy(), sums[rows].numpy(), minima.numpy(), *settings)
         if some_kept:
