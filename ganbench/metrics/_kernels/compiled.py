@@ -28,9 +28,7 @@ All in all (47 + 3 log m) u, for which `_by_float32` of `ganbench.metrics._kerne
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 
 import numba
@@ -50,9 +48,8 @@ __all__ = ["compiled_kernel_sums"]
 NUMBERS_OF = ""  # those of `parzen`, another way
 
 _LANES = 16
-_ROWS = 64  # fewer are not worth the handing over to another thread
-_FEW_DIMENSIONS = 128  # up to here what a tile costs beside its product counts, and less if it stays in the cache
-_ROWS_IN_CACHE = 256  # of a thread's own second cache
+_FEW_DIMENSIONS = 128
+_ROWS_OF_FEW, _ROWS = 256, 512  # of a tile: half of a core's second cache, or all of it for the sake of the product
 
 _FLOATS, _INTEGERS = (ir.VectorType(kind, _LANES) for kind in (ir.FloatType(), ir.IntType(32)))
 _LOG_2, _LOG2_E = math.log(2), math.log2(math.e)
@@ -251,28 +248,6 @@ def _compiled() -> Callable[..., None]:
         return numba.njit(_SIGNATURE, nogil=True)(_sum_rows)
 
 
-@contextmanager
-def _by_rows(threads: int) -> Iterator[Callable[..., None]]:
-    """The compiled function with the rows of a tile dealt out to threads, which end with the block.
-
-    numba's own threads would not outlive a fork, nor may two threads call upon them at once.
-    """
-    add = _compiled()
-    if threads == 1:
-        yield add
-        return
-    with ThreadPoolExecutor(threads) as pool:
-
-        def run(t: np.ndarray, smallest: np.ndarray, sums: np.ndarray, minima: np.ndarray, *settings: object) -> None:
-            rows = max(_ROWS, -(-len(t) // threads))
-            parts = [slice(start, start + rows) for start in range(0, len(t), rows)]
-            done = [pool.submit(add, t[p], smallest[p], sums[p], minima[p], *settings) for p in parts]
-            for part in done:
-                part.result()
-
-        yield run
-
-
 def compiled_kernel_sums(
     queries: Centred,
     reference: Reference,
@@ -299,13 +274,13 @@ def compiled_kernel_sums(
     smallest = torch.full((len(queries),), math.inf)
     some_kept = bool((window >= 0).any())
     kept = NearPairs(torch.zeros(len(queries), dtype=torch.bool), most)
-    threads, d = torch.get_num_threads(), queries.values.shape[1]
-    with _by_rows(threads) as add:
-        for rows, first, t in reference.tiles(queries, threads * _ROWS_IN_CACHE if d <= _FEW_DIMENSIONS else None):
-            minima = torch.empty(len(t), t.shape[1] // GROUP)
-            add(t.contiguous().numpy(), smallest[rows].numpy(), sums[rows].numpy(), minima.numpy(), *settings)
-            if some_kept:
-                kept.collect(t, minima, (smallest[rows] + window[rows]).float(), rows, first)
+    add, most_rows = _compiled(), _ROWS if queries.values.shape[1] > _FEW_DIMENSIONS else _ROWS_OF_FEW
+    for rows, first, t in reference.tiles(queries, most_rows):
+        minima = torch.empty(len(t), t.shape[1] // GROUP)
+        add(t.contiguous().numpy(), smallest[rows].numpy(), sums[rows].numpy(), minima.numpy(), *settings)
+        if some_kept:
+            kept.collect(t, minima, (smallest[rows] + window[rows]).float(), rows, first)
+        del t  # so that the next one has its memory, which is in the cache
     result = torch.empty(len(bandwidths), len(queries), dtype=torch.float64)
     result[widest_first] = sums.T
     return result, smallest.double(), kept.pairs()

@@ -116,9 +116,10 @@ class Centred:
                 squared_norms[part] = torch.linalg.vector_norm(difference, dim=1).double().square_()
                 roundings[part] = torch.linalg.vector_norm(difference.sub_(values[part]), dim=1)
             return cls(values, squared_norms, roundings)
+        differences = origin.new_empty(min(rows, len(points)), points.shape[1])  # memory anew every time takes longer
         for start in range(0, len(points), rows):
             part = slice(start, start + rows)
-            difference = torch.sub(points[part], origin)
+            difference = differences[: len(points[part])].copy_(points[part]).sub_(origin)
             values[part] = difference
             torch.sum(difference.square_(), 1, out=squared_norms[part])
         return cls(values, squared_norms)
@@ -129,7 +130,7 @@ class Centred:
 
 def _rows_in_cache(points: torch.Tensor, max_memory: int) -> int:
     """Rows whose float64 copy stays in a processor's cache, or is large enough to keep a GPU busy."""
-    numbers = min(2 ** (17 if points.device.type == "cpu" else 23), max_memory // 128)
+    numbers = min(2 ** (16 if points.device.type == "cpu" else 23), max_memory // 128)
     return max(1, numbers // points.shape[1])
 
 
@@ -230,11 +231,14 @@ class Reference:
         """How many there are."""
         return len(self.points)
 
-    def bands(self, rows: torch.Tensor, bytes_each: int) -> Iterator[torch.Tensor]:
-        """Cut rows into bands that take at most a quarter of the memory, with `bytes_each` for every row."""
+    def bands(self, rows: torch.Tensor, bytes_each: int, threads: int = 1) -> tuple[torch.Tensor, ...]:
+        """Cut rows into bands that take at most a quarter of the memory, with `bytes_each` for every row.
+
+        They are as equal as can be, and as many for each of the threads.
+        """
         at_once = max(1, self.max_memory // (4 * bytes_each))
-        for start in range(0, len(rows), at_once):
-            yield rows[start : start + at_once]
+        bands = threads * -(-len(rows) // (threads * at_once))
+        return rows.split(-(-len(rows) // bands)) if bands else ()
 
     def centred(self, queries: torch.Tensor, dtype: torch.dtype) -> Centred:
         """Queries, or reference points, `[n, d]` less the origin."""

@@ -19,6 +19,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -36,6 +37,7 @@ from ganbench.metrics._kernels.distances import (
     Reference,
     as_points,
 )
+from ganbench.metrics._kernels.threads import side_by_side
 from ganbench.runtime.matmul import full_precision, has_bfloat16_units
 
 __all__ = ["as_bandwidths", "check_dimensions", "deepest_exponent", "parzen_log_density"]
@@ -51,6 +53,8 @@ _BEARABLE = 0.5  # share of points in doubt after bfloat16 products with which i
 _LOG2_E = math.log2(math.e)
 _LEFT_OUT = 2.0**-8  # of the tolerance, by small kernels that are not evaluated
 _WORTH_COMPILING = 2**26  # kernels; for fewer, loading numba takes several times as long as a call saves
+_ROWS_OF_A_THREAD = 64  # at least; to start one costs more
+_MEMORY_OF_A_THREAD = 2**24  # at least; its tiles would be too small
 _FEWER = 0.4  # with a smaller share of groups in reach, picking them out costs less than their exponentials
 
 _Pass = Callable[[torch.Tensor, Reference, torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
@@ -131,30 +135,38 @@ def _log_mean_kernel(
     """The logarithm of (1/m) sum_j exp(-||x - mu_j||^2 / (2 s^2)): float64 `[k, n]`."""
     n = len(points)
     result = torch.empty(len(bandwidths), n, dtype=torch.float64, device=points.device)
+
+    def fill(rows: torch.Tensor, by: _Pass, share: Reference) -> torch.Tensor:
+        # all points need no copy
+        of_rows = points[rows] if len(left) < n else points[int(rows[0]) : int(rows[0]) + len(rows)]
+        result[:, rows], in_doubt = by(of_rows, share, bandwidths, tolerance)
+        return rows[in_doubt]
+
     left = torch.arange(n, device=points.device)
-    for by, bytes_each in _passes(points, reference, bandwidths, tolerance):
-        doubtful = [left[:0]]
-        for rows in reference.bands(left, bytes_each):
-            # all points need no copy
-            of_rows = points[rows] if len(left) < n else points[int(rows[0]) : int(rows[0]) + len(rows)]
-            result[:, rows], in_doubt = by(of_rows, reference, bandwidths, tolerance)
-            doubtful.append(rows[in_doubt])
-        left = torch.cat(doubtful)
+    for by, bytes_each, most in _passes(points, reference, bandwidths, tolerance):
+        threads = max(1, min(most, len(left) // _ROWS_OF_A_THREAD))
+        share = replace(reference, max_memory=reference.max_memory // threads)
+        bands = share.bands(left, bytes_each, threads)
+        left = torch.cat([left[:0], *side_by_side(partial(fill, by=by, share=share), bands, threads)])
     return result - math.log(reference.m)
 
 
 def _passes(
     points: torch.Tensor, reference: Reference, bandwidths: torch.Tensor, tolerance: float
-) -> Iterator[tuple[_Pass, int]]:
-    """Ways to the log kernel sums, each for the points that the last left in doubt, and the bytes a point takes."""
+) -> Iterator[tuple[_Pass, int, int]]:
+    """Ways to the log kernel sums, each for the points that the last left in doubt.
+
+    With each the bytes that a point takes, and the threads it is worth.
+    """
     k, d = len(bandwidths), points.shape[1]
     worth_it = reference.m >= 8 * _WORTH_A_PAIR and d >= _MANY_DIMENSIONS and has_bfloat16_units(points.device)
+    much = points.device.type == "cpu" and len(points) * reference.m * k >= _WORTH_COMPILING
+    threads = min(torch.get_num_threads(), reference.max_memory // _MEMORY_OF_A_THREAD) if much else 1
     if tolerance >= _BELOW_FLOAT32:
         if worth_it:
-            yield _by_bfloat16, 4 * d + 96 * k + 48 * _MAX_PAIRS
-        compiled = len(points) * reference.m * k >= _WORTH_COMPILING
-        yield partial(_by_float32, compiled=compiled), 12 * d + 96 * (k + _MAX_PAIRS)
-    yield _by_float64, 24 * d + 48 * k
+            yield _by_bfloat16, 4 * d + 96 * k + 48 * _MAX_PAIRS, threads
+        yield partial(_by_float32, compiled=much), 12 * d + 96 * (k + _MAX_PAIRS), threads
+    yield _by_float64, 24 * d + 48 * k, 1  # its products, by MKL, are of all threads
 
 
 def _by_bfloat16(

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import warnings
 from pathlib import Path
 
@@ -196,16 +195,7 @@ def used(monkeypatch) -> list[int]:
     return calls
 
 
-@pytest.fixture
-def threads():
-    """Sets the number of torch's threads, until the test ends."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
-def test_it_is_used_where_there_is_enough_to_do(used, monkeypatch, threads):
-    threads(1)
+def test_it_is_used_where_there_is_enough_to_do(used, monkeypatch):
     points, centres = noise(100, 200)
     monkeypatch.setattr(parzen, "_WORTH_COMPILING", 100 * 200 * 3)
     parzen_log_density(points, centres, [0.1, 0.2])
@@ -227,54 +217,6 @@ def test_the_protocols_sizes_are_enough():
     assert 10_000 * 10_000 >= parzen._WORTH_COMPILING > 1000 * 10_000
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
-def test_as_many_threads_as_torch_has_share_the_rows(used, monkeypatch, threads, number):
-    monkeypatch.setattr(parzen, "_WORTH_COMPILING", 0)
-    points, centres = noise(1000, 900)
-    threads(1)
-    alone = parzen_log_density(points, centres, PAPER_GRID)
-    used.clear()
-    threads(number)
-    before = threading.active_count()
-    together = parzen_log_density(points, centres, PAPER_GRID)
-    assert threading.active_count() == before  # none is left behind
-    # tiles of other shapes may be multiplied in another order
-    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
-    rows = min(1000, 256 * number)
-    assert max(used) == -(-rows // number)
-    assert sum(used) == 1000
-
-
-def test_few_rows_are_not_dealt_out(used, monkeypatch, threads):
-    monkeypatch.setattr(parzen, "_WORTH_COMPILING", 0)
-    threads(4)
-    parzen_log_density(*noise(70, 900), 0.3)
-    assert used == [64, 6]
-
-
-FORK = """
-import os, signal
-import numpy as np
-from ganbench.metrics._kernels import compiled
-
-t = np.random.default_rng(0).random((256, 64)).astype(np.float32)
-
-def total():
-    smallest, sums, minima = np.full(256, np.inf, np.float32), np.zeros((256, 1)), np.empty((256, 2), np.float32)
-    one = np.ones(1)
-    with compiled._by_rows(2) as add:
-        add(t, smallest, sums, minima, one, 50 * one, -one.astype(np.float32), np.float32(-100))
-    return float(sums.sum())
-
-expected = total()
-signal.alarm(100)
-if (child := os.fork()) == 0:
-    signal.alarm(60)
-    os._exit(0 if total() == expected else 3)
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), expected)
-"""
-
-
 def _python(*arguments: str, **variables: str) -> str:
     environment = os.environ | {"OMP_NUM_THREADS": "1"} | variables
     run = subprocess.run(
@@ -286,12 +228,6 @@ def _python(*arguments: str, **variables: str) -> str:
     )
     assert run.returncode == 0, run.stderr
     return run.stdout
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
-def test_a_process_that_forks_goes_on():
-    code, total = _python("-c", FORK).split()
-    assert (code, float(total) > 256) == ("0", True)
 
 
 WITHOUT_CACHE = """
