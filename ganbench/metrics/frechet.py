@@ -83,7 +83,9 @@ class Frechet:
         pair = [features(chosen(examples)).double() for examples in (generated, test)]
         origin, n = pair[1].mean(0), min(map(len, pair))
         quarters = [BlockMoments.of(points[:n], len(_QUARTERS), origin) for points in pair]
-        whole, *halves = (_Coupling.of(*(one.over(some)[1:] for one in quarters)) for some in (_ALL, *_HALVES))
+        moments = [one.over(_ALL)[1:] for one in quarters]
+        whole = _Coupling.of(*moments)
+        halves = [_Coupling.of(*(one.over(some)[1:] for one in quarters)) for some in _HALVES]
         of_halves = sum(half.distance for half in halves) / len(halves)
         of_quarters = sum(
             frechet_distance(*(part for one in quarters for part in one.over(some)[1:])) for some in _QUARTERS
@@ -91,7 +93,7 @@ class Frechet:
         everything = [BlockMoments.of(points, 1, origin).over([0])[1:] for points in pair]
         sets = [[found.influence(points[:n], of) for found in (whole, *halves)] for of, points in enumerate(pair)]
         limit = whole.distance + of_halves / 2 - of_quarters / 2
-        bend = _bend([points[:n] for points in pair], whole, [found[0] for found in sets])
+        bend = _bend([points[:n] for points in pair], moments, [found[0] for found in sets])
         values: dict[str, Value] = {}
         for name, distance, quadratic in (("", whole.distance, 1.0), ("_extrapolated", limit, _QUADRATIC)):
             variance = distance_variance(sets, quadratic)
@@ -164,19 +166,23 @@ def frechet_distance(
     return _Coupling.of((mean, covariance), (other_mean, other_covariance)).distance
 
 
-def _bend(pair: Sequence[torch.Tensor], coupling: _Coupling, influences: Sequence[torch.Tensor]) -> float:
+def _bend(
+    pair: Sequence[torch.Tensor],
+    moments: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    influences: Sequence[torch.Tensor],
+) -> float:
     """How F bends as the weights of the points `[n, d]` of both sets move along their influences (see `influence`)."""
     import torch
 
-    moved: list[list[torch.Tensor]] = [[], [], []]
+    moved: dict[int, list[torch.Tensor]] = {-1: [], 0: [], 1: []}
     changes, h = tilted(influences)
-    for points, mean, change in zip(pair, coupling.means, changes, strict=True):
+    for points, (mean, covariance), change in zip(pair, moments, changes, strict=True):
         n, centred = len(points), points - mean
-        covariance, shift = centred.T @ centred / n, change @ centred / n
-        spread = (centred * change.unsqueeze(1)).T @ centred / n
-        for of_step, step in zip(moved, (-1, 0, 1), strict=True):
-            of_step += [mean + step * shift, covariance + step * spread - step**2 * torch.outer(shift, shift)]
-    down, here, up = (frechet_distance(*moments) for moments in moved)
+        shift, spread = change @ centred / n, (centred.T * change) @ centred / (n - 1)
+        bent = torch.outer(shift, shift) * n / (n - 1)
+        for step, of_step in moved.items():
+            of_step += [mean + step * shift, covariance + step * spread - step**2 * bent]
+    down, here, up = (frechet_distance(*of_step) for of_step in moved.values())
     return (up + down - 2 * here) / h**2
 
 

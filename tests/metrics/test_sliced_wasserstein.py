@@ -64,7 +64,7 @@ def test_the_error_is_that_of_repetitions(scale):
 
 
 def test_the_interval_covers_near_one_law():
-    """Of 300 pairs of sets; 1.96 errors of the square to either side would hold 85 %."""
+    """Of 300 pairs of sets; 1.96 errors of the square to either side hold 88 %."""
     metric, y, found = SlicedWasserstein(directions=20), _normal(4, 2, 0), []
     for r in range(300):
         values = metric.measure(
