@@ -21,6 +21,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer
+from ganbench.metrics.influence import ACROSS, with_interval
 from ganbench.metrics.metric import Finding, MetricResult, Value
 from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
@@ -63,19 +64,26 @@ class PRDC:
     def measure(self, *, generated: torch.Tensor, test: torch.Tensor, **training: Any) -> MetricResult:
         """Values `coverage`, `density`, `precision`, `recall`, `expected_coverage` (of samples of the data's law).
 
+        The first four have the ends of 95 % intervals by Student's t, `<name>_low` and `<name>_high`.
+
         Raises:
             DataError: There are no more than k samples or test examples.
         """
+        from scipy.special import stdtrit
+
         for role, examples in (("generated", generated), ("test", test)):
             require(role, examples, self.k + 1, f"prdc[k={self.k}]")
         features = feature_space(self.space, **training)
         ours, data = features(chosen(generated, self.limit)), features(chosen(test, self.limit))
         shares, radii, our_radii = _shares(ours, data, self.k)
         errors = _errors(ours, data, self.k)
-        values = {
-            name: Value(share) if errors is None else Value(share, "", errors[name], "samples and test examples")
-            for name, share in shares.items()
-        }
+        values: dict[str, Value] = {}
+        for name, share in shares.items():
+            if errors is None:
+                values[name] = Value(share)
+            else:
+                half = float(stdtrit(_HALVINGS, 0.975)) * errors[name]
+                values |= with_interval(name, Value(share, "", errors[name], ACROSS), (share - half, share + half))
         values["expected_coverage"] = Value(expected_coverage(len(data), len(ours), self.k))
         of_space = space_findings(self.space, test=test, **training)
         return MetricResult(values, findings=(*_findings(radii, our_radii, self.k), *of_space))

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import t
 from sklearn.metrics import pairwise_distances
 
 from ganbench.conformance import check_metric
@@ -86,6 +87,14 @@ def test_errors_of_a_part_are_scaled_by_the_root_of_the_numbers(monkeypatch):
     of_part = _errors(y[:100], x[:100], 5)
     monkeypatch.setattr("ganbench.metrics.prdc._FOR_ERRORS", 100)
     assert _errors(y, x, 5) == pytest.approx({name: error / 2 for name, error in of_part.items()})
+
+
+def test_the_interval_is_students():
+    """With as many degrees of freedom as there are halvings."""
+    values = _measure(_normal(100, 3, 1), _normal(120, 3, 2)).values
+    for name in ("coverage", "density", "precision", "recall"):
+        ends = [values[f"{name}_{end}"].value for end in ("low", "high")]
+        assert ends == pytest.approx(t.interval(0.95, 20, values[name].value, values[name].standard_error))
 
 
 def test_errors_have_roles():
