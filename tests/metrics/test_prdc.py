@@ -63,6 +63,7 @@ def test_one_law():
         assert values.mean() == pytest.approx(truth, abs=4 * values.std() / math.sqrt(40))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (0.3, 1.2)])
 def test_the_errors_are_those_of_repetitions(shift, scale, monkeypatch):
     """Of 150 pairs of sets; a tenth, and three standard errors of a deviation. The spread of all halves says 1.4."""
