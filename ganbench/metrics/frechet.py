@@ -24,10 +24,11 @@ in F(inf), which makes its quadratic variance 3/2 of that of F.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ganbench.metrics.influence import influence_error
+from ganbench.metrics.influence import ACROSS, distance_variance, tilted, with_interval
 from ganbench.metrics.metric import Curve, Finding, MetricResult, Value
 from ganbench.metrics.moments import BlockMoments
 from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
@@ -43,7 +44,6 @@ _HALVES = ((0, 2), (1, 3))
 _ALL = (0, 1, 2, 3)
 _QUADRATIC = 1.5  # of the extrapolated distance
 _LEAST = 16
-_ACROSS = "samples and test examples"
 
 
 class Frechet:
@@ -58,7 +58,7 @@ class Frechet:
     """
 
     name = "frechet"
-    version = 2
+    version = 3
     direction = "lower"
     symmetric = True
 
@@ -70,8 +70,9 @@ class Frechet:
     def measure(self, *, generated: torch.Tensor, test: torch.Tensor, **training: Any) -> MetricResult:
         """Values `frechet_distance` and `frechet_distance_extrapolated`, with their errors.
 
-        As many test examples as samples enter, or the other way round; all of both enter `frechet_distance_all`. The
-        curve "samples" is the distance against the number of examples.
+        Both have the ends of a 95 % interval of the mean of such estimates, `<name>_low` and `<name>_high` (see
+        `influence`). As many test examples as samples enter, or the other way round; all of both enter
+        `frechet_distance_all`. The curve "samples" is the distance against the number of examples.
 
         Raises:
             DataError: There are fewer than sixteen samples or test examples.
@@ -82,7 +83,9 @@ class Frechet:
         pair = [features(chosen(examples)).double() for examples in (generated, test)]
         origin, n = pair[1].mean(0), min(map(len, pair))
         quarters = [BlockMoments.of(points[:n], len(_QUARTERS), origin) for points in pair]
-        whole, *halves = (_Coupling.of(*(one.over(some)[1:] for one in quarters)) for some in (_ALL, *_HALVES))
+        moments = [one.over(_ALL)[1:] for one in quarters]
+        whole = _Coupling.of(*moments)
+        halves = [_Coupling.of(*(one.over(some)[1:] for one in quarters)) for some in _HALVES]
         of_halves = sum(half.distance for half in halves) / len(halves)
         of_quarters = sum(
             frechet_distance(*(part for one in quarters for part in one.over(some)[1:])) for some in _QUARTERS
@@ -90,11 +93,13 @@ class Frechet:
         everything = [BlockMoments.of(points, 1, origin).over([0])[1:] for points in pair]
         sets = [[found.influence(points[:n], of) for found in (whole, *halves)] for of, points in enumerate(pair)]
         limit = whole.distance + of_halves / 2 - of_quarters / 2
-        values = {
-            "frechet_distance": Value(whole.distance, "", influence_error(sets), _ACROSS),
-            "frechet_distance_extrapolated": Value(limit, "", influence_error(sets, _QUADRATIC), _ACROSS),
-            "frechet_distance_all": Value(frechet_distance(*everything[0], *everything[1])),
-        }
+        bend = _bend([points[:n] for points in pair], moments, [found[0] for found in sets])
+        values: dict[str, Value] = {}
+        for name, distance, quadratic in (("", whole.distance, 1.0), ("_extrapolated", limit, _QUADRATIC)):
+            variance = distance_variance(sets, quadratic)
+            interval = variance.interval(distance, bend)
+            values |= with_interval(f"frechet_distance{name}", Value(distance, "", variance.error, ACROSS), interval)
+        values["frechet_distance_all"] = Value(frechet_distance(*everything[0], *everything[1]))
         curve = Curve("n_samples", "frechet_distance", (n, n / 2, n / 4), (whole.distance, of_halves, of_quarters))
         of_space = space_findings(self.space, test=test, **training)
         return MetricResult(values, {"samples": curve}, (*_findings(n, everything[1][1]), *of_space))
@@ -159,6 +164,26 @@ def frechet_distance(
     2.0
     """
     return _Coupling.of((mean, covariance), (other_mean, other_covariance)).distance
+
+
+def _bend(
+    pair: Sequence[torch.Tensor],
+    moments: Sequence[tuple[torch.Tensor, torch.Tensor]],
+    influences: Sequence[torch.Tensor],
+) -> float:
+    """How F bends as the weights of the points `[n, d]` of both sets move along their influences (see `influence`)."""
+    import torch
+
+    moved: dict[int, list[torch.Tensor]] = {-1: [], 0: [], 1: []}
+    changes, h = tilted(influences)
+    for points, (mean, covariance), change in zip(pair, moments, changes, strict=True):
+        n, centred = len(points), points - mean
+        shift, spread = change @ centred / n, (centred.T * change) @ centred / (n - 1)
+        bent = torch.outer(shift, shift) * n / (n - 1)
+        for step, of_step in moved.items():
+            of_step += [mean + step * shift, covariance + step * spread - step**2 * bent]
+    down, here, up = (frechet_distance(*of_step) for of_step in moved.values())
+    return (up + down - 2 * here) / h**2
 
 
 def _findings(n: int, covariance: torch.Tensor) -> tuple[Finding, ...]:

@@ -14,6 +14,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer
+from ganbench.metrics.influence import with_interval
 from ganbench.metrics.metric import Finding, MetricResult, Value
 from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
@@ -67,9 +68,7 @@ class KernelDistance:
         error = math.sqrt(sum((value - mean) ** 2 for value in found) / (blocks - 1) / blocks)
         half = float(stdtrit(blocks - 1, 0.975)) * error
         values = {
-            "kid": Value(mean, "", error, "blocks"),
-            "kid_low": Value(mean - half),
-            "kid_high": Value(mean + half),
+            **with_interval("kid", Value(mean, "", error, "blocks"), (mean - half, mean + half)),
             "block": Value(size),
         }
         text = f"blocks of {size} examples are small: the interval is wide"

@@ -10,11 +10,12 @@ all models are measured by one ruler. Source: Gretton, Borgwardt, Rasch, Schölk
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ganbench.errors import DataError
 from ganbench.hyperparameters import check_integer, check_number
-from ganbench.metrics.influence import influence_error
+from ganbench.metrics.influence import ACROSS, Variance, distance_variance, tilted, with_interval
 from ganbench.metrics.metric import Finding, MetricResult, Value
 from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from ganbench.metrics._kernels.pairwise import KernelSums
 
-__all__ = ["MMD", "median_distance", "mmd_with_error", "permutation_p"]
+__all__ = ["MMD", "median_distance", "mmd_with_variance", "permutation_p"]
 
 _FOR_MEDIAN = 1000
+_FOR_BEND = 2000
 _FEW = 50
 
 
@@ -45,7 +47,7 @@ class MMD:
     """
 
     name = "mmd"
-    version = 2
+    version = 3
     direction = "lower"
 
     def __init__(
@@ -61,6 +63,8 @@ class MMD:
     def measure(self, *, generated: torch.Tensor, test: torch.Tensor, **training: Any) -> MetricResult:
         """Values `mmd_squared` (of all samples and test examples, across both), `p` (of the subsets), `bandwidth`.
 
+        Also the ends of a 95 % interval of the first, `mmd_squared_low` and `mmd_squared_high` (see `influence`).
+
         Raises:
             DataError: There are fewer than two samples or test examples, or all test examples are equal.
         """
@@ -69,11 +73,11 @@ class MMD:
         features = feature_space(self.space, **training)
         x, y = features(chosen(generated)), features(chosen(test))
         bandwidth = self.bandwidth * median_distance(y)
-        mmd, error = mmd_with_error(x, y, bandwidth)
+        mmd, variance, bend = mmd_with_variance(x, y, bandwidth)
         limit = self.limit or max(len(x), len(y))
         p = permutation_p(x[:limit], y[:limit], bandwidth, self.permutations)
         values = {
-            "mmd_squared": Value(mmd, "", error, "samples and test examples"),
+            **with_interval("mmd_squared", Value(mmd, "", variance.error, ACROSS), variance.interval(mmd, bend)),
             "p": Value(p),
             "bandwidth": Value(bandwidth),
         }
@@ -98,8 +102,8 @@ def median_distance(examples: torch.Tensor) -> float:
     return median
 
 
-def mmd_with_error(x: torch.Tensor, y: torch.Tensor, bandwidth: float) -> tuple[float, float]:
-    """The unbiased MMD^2 of `[m, d]` and `[n, d]` points, m, n >= 2, and its standard error (see `influence`).
+def mmd_with_variance(x: torch.Tensor, y: torch.Tensor, bandwidth: float) -> tuple[float, Variance, float]:
+    """The unbiased MMD^2 of `[m, d]` and `[n, d]` points, m, n >= 2, its variance, and its bend (see `influence`).
 
     The influence of x_i is 2 mean_j k(x_i, x_j) - 2 mean_j k(x_i, y_j). Sets of less than four have no halves: their
     error is up to the square root of 2 too large.
@@ -107,7 +111,28 @@ def mmd_with_error(x: torch.Tensor, y: torch.Tensor, bandwidth: float) -> tuple[
     of_x, of_y = _within(x, bandwidth), _within(y, bandwidth)
     to_y, to_x = _between(x, y, bandwidth)
     mmd = float(of_x[0].mean() + of_y[0].mean() - to_y[0].mean() - to_x[0].mean())
-    return mmd, influence_error((2 * own - 2 * other).unbind() for own, other in ((of_x, to_y), (of_y, to_x)))
+    influences = 2 * of_x - 2 * to_y, 2 * of_y - 2 * to_x
+    variance = distance_variance(found.unbind() for found in influences)
+    return mmd, variance, _bend(x, y, [found[0] for found in influences], bandwidth)
+
+
+def _bend(x: torch.Tensor, y: torch.Tensor, influences: Sequence[torch.Tensor], bandwidth: float) -> float:
+    """2 sum_{i != j} c_i c_j k(z_i, z_j), c the change of the weight of z_i in the mean of its set, negative for y.
+
+    Of the first two thousand of both sets, whose c are then larger, so that sums are those of all on average.
+    """
+    import torch
+
+    from ganbench.metrics._kernels.pairwise import squared_distance_tiles
+
+    changes, h = tilted(influences)
+    first = [change[:_FOR_BEND] / min(len(change), _FOR_BEND) for change in changes]
+    points, c = torch.cat((x[:_FOR_BEND], y[:_FOR_BEND])), torch.cat((first[0], -first[1])) / h
+    total = -float(c @ c)  # k(z, z) = 1
+    for rows, columns, squared in squared_distance_tiles(points, points):
+        kernel = squared.mul_(-0.5 / bandwidth**2).exp_().double().cpu()
+        total += float(c[rows] @ kernel @ c[columns])
+    return 2 * total
 
 
 def _within(x: torch.Tensor, bandwidth: float) -> torch.Tensor:

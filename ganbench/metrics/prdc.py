@@ -17,9 +17,11 @@ Balls are closed, so that repeated examples lie in each other's; the authors' pr
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer
+from ganbench.metrics.influence import ACROSS, with_interval
 from ganbench.metrics.metric import Finding, MetricResult, Value
 from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
@@ -29,14 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["PRDC", "expected_coverage"]
 
-_HALVINGS = 10  # each into two halves: twenty tell a standard deviation to 16 %
+_HALVINGS = 20  # they tell a standard deviation to 16 %
 _FOR_ERRORS = 2000
 
 
 class PRDC:
     """Coverage, density, precision and recall.
 
-    Errors are across both samples and test examples, by random halves of two thousand of each at most.
+    Errors are across both samples and test examples, by what tells random halves of two thousand of each at most apart.
 
     Args:
         space: "pixels", "components" (64 principal components of the training data), "classifier" (hidden units),
@@ -49,7 +51,7 @@ class PRDC:
     """
 
     name = "prdc"
-    version = 1
+    version = 2
     direction = "higher"
 
     def __init__(self, *, space: str = "pixels", k: int = 5, limit: int = 10_000) -> None:
@@ -62,19 +64,26 @@ class PRDC:
     def measure(self, *, generated: torch.Tensor, test: torch.Tensor, **training: Any) -> MetricResult:
         """Values `coverage`, `density`, `precision`, `recall`, `expected_coverage` (of samples of the data's law).
 
+        The first four have the ends of 95 % intervals by Student's t, `<name>_low` and `<name>_high`.
+
         Raises:
             DataError: There are no more than k samples or test examples.
         """
+        from scipy.special import stdtrit
+
         for role, examples in (("generated", generated), ("test", test)):
             require(role, examples, self.k + 1, f"prdc[k={self.k}]")
         features = feature_space(self.space, **training)
         ours, data = features(chosen(generated, self.limit)), features(chosen(test, self.limit))
         shares, radii, our_radii = _shares(ours, data, self.k)
         errors = _errors(ours, data, self.k)
-        values = {
-            name: Value(share) if errors is None else Value(share, "", errors[name], "samples and test examples")
-            for name, share in shares.items()
-        }
+        values: dict[str, Value] = {}
+        for name, share in shares.items():
+            if errors is None:
+                values[name] = Value(share)
+            else:
+                half = float(stdtrit(_HALVINGS, 0.975)) * errors[name]
+                values |= with_interval(name, Value(share, "", errors[name], ACROSS), (share - half, share + half))
         values["expected_coverage"] = Value(expected_coverage(len(data), len(ours), self.k))
         of_space = space_findings(self.space, test=test, **training)
         return MetricResult(values, findings=(*_findings(radii, our_radii, self.k), *of_space))
@@ -107,27 +116,32 @@ def _shares(ours: torch.Tensor, data: torch.Tensor, k: int) -> tuple[dict[str, f
 def _errors(ours: torch.Tensor, data: torch.Tensor, k: int) -> dict[str, float] | None:
     """The standard errors; None where halves have no k neighbours.
 
-    Half of a set, drawn without replacement, differs from the whole by as much as the whole differs from its law: the
-    deviation across halves is the error (Shao and Wu, "A general theory for jackknife variance estimation", 1989,
-    https://doi.org/10.1214/aos/1176347263). A bootstrap would draw examples twice, and these have neighbours at
-    distance 0. From no more than two thousand examples errors are scaled to all by the root of the numbers. The halves
-    are the same every time.
+        error^2 = mean over halvings of (t_1 - t_2)^2 / 4
+
+    with t_1 and t_2 the number in two halves that share no example. They are independent, so that this is half of the
+    variance in half of the examples, and that of all where the variance goes with 1 over their number, as it does where
+    what an example brings depends on few about it (Penrose and Yukich, "Central limit theorems for some graphs in
+    computational geometry", 2001, https://doi.org/10.1214/aoap/1015345393). The spread of all halves, which is the same
+    for a mean, would here be too large: of the variance that r examples have together it counts 2^r - 1 times as much,
+    and this 2^(r - 1) times. A bootstrap would draw examples twice, and these have neighbours at distance 0. From no
+    more than two thousand examples errors are scaled to all by the root of the numbers. The halves are the same every
+    time.
     """
-    import numpy as np
     import torch
 
     smaller = min(len(ours), len(data))
     if smaller // 2 <= k:
         return None
-    fixed, found = torch.Generator().manual_seed(0), []
+    fixed, apart = torch.Generator().manual_seed(0), []
     for _ in range(_HALVINGS):
         halves = []
         for examples in (ours[:_FOR_ERRORS], data[:_FOR_ERRORS]):
             order = torch.randperm(len(examples), generator=fixed).to(examples.device)
             halves.append((examples[order[: len(order) // 2]], examples[order[len(order) // 2 :]]))
-        found += [_shares(x, y, k)[0] for x, y in zip(*halves, strict=True)]
-    scale = min(1.0, _FOR_ERRORS / smaller) ** 0.5
-    return {name: scale * float(np.std([shares[name] for shares in found])) for name in found[0]}
+        first, second = (_shares(x, y, k)[0] for x, y in zip(*halves, strict=True))
+        apart.append({name: first[name] - second[name] for name in first})
+    scale = (min(1.0, _FOR_ERRORS / smaller) / _HALVINGS) ** 0.5 / 2
+    return {name: scale * math.hypot(*(each[name] for each in apart)) for name in apart[0]}
 
 
 def _findings(radii: torch.Tensor, our_radii: torch.Tensor, k: int) -> tuple[Finding, ...]:

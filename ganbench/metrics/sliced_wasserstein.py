@@ -8,7 +8,8 @@ are not at distance 0, so that of validation examples stands beside it.
 
 Errors are by the influence of each example (see `influence`), its Kantorovich potential along the directions, whose
 derivative at x is that of |x - y|^p with y where the optimal map takes x (Santambrogio, "Optimal Transport for Applied
-Mathematicians", 2015, section 7.2, https://doi.org/10.1007/978-3-319-20828-2).
+Mathematicians", 2015, section 7.2, https://doi.org/10.1007/978-3-319-20828-2). The interval is that of SW_p^2, which is
+quadratic near one law.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer
-from ganbench.metrics.influence import influence_error
+from ganbench.metrics.influence import ACROSS, distance_variance, tilted, with_interval
 from ganbench.metrics.metric import Finding, MetricResult, Value
 from ganbench.metrics.spaces import feature_space, space_files, space_findings, space_needs
 from ganbench.metrics.subsets import chosen, require
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SlicedWasserstein", "wasserstein_powers"]
 
 _AT_ONCE = 25  # directions
-_ACROSS = "samples and test examples"
+_FOR_BEND = 50
 
 
 class SlicedWasserstein:
@@ -44,7 +45,7 @@ class SlicedWasserstein:
     """
 
     name = "sliced_wasserstein"
-    version = 2
+    version = 3
     direction = "lower"
     symmetric = True
 
@@ -58,7 +59,7 @@ class SlicedWasserstein:
     def measure(
         self, *, generated: torch.Tensor, valid: torch.Tensor, test: torch.Tensor, **training: Any
     ) -> MetricResult:
-        """Values `sliced_wasserstein` and `null_sliced_wasserstein`, with their errors.
+        """Values `sliced_wasserstein` and `null_sliced_wasserstein`, with their errors, and 95 % intervals of the mean.
 
         Raises:
             DataError: There are fewer than two samples or test examples.
@@ -67,12 +68,10 @@ class SlicedWasserstein:
             require(role, examples, 2, "sliced_wasserstein")
         features = feature_space(self.space, **training)
         y = self._project(features(chosen(test)))
-        values = {}
+        values: dict[str, Value] = {}
         for prefix, examples in (("", generated), ("null_", valid)):
             x = self._project(features(chosen(examples, len(generated))))
-            distance, error = self._distance(x, y)
-            across = "" if error is None else _ACROSS
-            values[f"{prefix}sliced_wasserstein"] = Value(distance, "", error, across)
+            values |= self._values(f"{prefix}sliced_wasserstein", x, y)
         few = min(len(generated), len(test))
         text = f"{few} examples on one side are few: compare with the null"
         limits = (Finding("few-examples", text, "note"),) if few < 100 else ()
@@ -87,8 +86,8 @@ class SlicedWasserstein:
         directions = torch.randn(points.shape[1], self.directions, generator=fixed, dtype=torch.float64)
         return points @ (directions / directions.norm(dim=0)).to(points)
 
-    def _distance(self, x: torch.Tensor, y: torch.Tensor) -> tuple[float, float | None]:
-        """SW_p of `[m, directions]` and `[n, directions]` numbers, and its error, if there are four of both."""
+    def _values(self, name: str, x: torch.Tensor, y: torch.Tensor) -> dict[str, Value]:
+        """SW_p of `[m, directions]` and `[n, directions]` numbers; of four or more, error and interval."""
         power, sets = 0.0, [x.new_zeros(3, len(points)).double() for points in (x, y)]
         for columns in zip(x.split(_AT_ONCE, 1), y.split(_AT_ONCE, 1), strict=True):
             power += float(wasserstein_powers(*columns, self.order).sum()) / self.directions
@@ -96,10 +95,24 @@ class SlicedWasserstein:
                 influences.add_(_influences(own, other, self.order), alpha=1 / self.directions)
         distance = power ** (1 / self.order)
         if min(len(x), len(y)) < 4:
-            return distance, None
+            return {name: Value(distance)}
         if distance == 0:
-            return 0.0, 0.0
-        return distance, influence_error(map(tuple, sets)) / (self.order * distance ** (self.order - 1))
+            return with_interval(name, Value(0.0, "", 0.0, ACROSS), (0.0, 0.0))
+        on_square = [2 / self.order * distance ** (2 - self.order) * influences for influences in sets]
+        variance = distance_variance(map(tuple, on_square))
+        changes, h = tilted([found[0] for found in on_square])
+        some = x[:, :_FOR_BEND], y[:, :_FOR_BEND]
+        down, here, up = (self._squared(*some, *(1 + step * change for change in changes)) for step in (-1, 0, 1))
+        low, high = variance.interval(distance**2, (up + down - 2 * here) / h**2)
+        error = variance.error / (2 * distance)
+        return with_interval(name, Value(distance, "", error, ACROSS), (max(low, 0.0) ** 0.5, high**0.5))
+
+    def _squared(self, x: torch.Tensor, y: torch.Tensor, x_weights: torch.Tensor, y_weights: torch.Tensor) -> float:
+        """SW_p^2 of examples with weights `[m]` and `[n]`, of mean 1."""
+        power = 0.0
+        for columns in zip(x.split(_AT_ONCE, 1), y.split(_AT_ONCE, 1), strict=True):
+            power += float(_weighted_powers(*columns, x_weights, y_weights, self.order).sum()) / x.shape[1]
+        return power ** (2 / self.order)
 
 
 def wasserstein_powers(x: torch.Tensor, y: torch.Tensor, order: int) -> torch.Tensor:
@@ -112,6 +125,23 @@ def wasserstein_powers(x: torch.Tensor, y: torch.Tensor, order: int) -> torch.Te
     widths = torch.diff(levels, prepend=levels.new_zeros(1)).double() / (m * n)
     ours, theirs = x.sort(0).values[(levels - 1) // n], y.sort(0).values[(levels - 1) // m]
     return widths @ (ours - theirs).double().abs().pow(order)
+
+
+def _weighted_powers(
+    x: torch.Tensor, y: torch.Tensor, x_weights: torch.Tensor, y_weights: torch.Tensor, order: int
+) -> torch.Tensor:
+    """W_p^p between the columns of `[m, l]` and `[n, l]` numbers with weights, `[m]` and `[n]`, of mean 1: `[l]`."""
+    import torch
+
+    sides = []
+    for points, weights in ((x, x_weights), (y, y_weights)):
+        at, rows = points.T.double().contiguous().sort(1)
+        sides.append((at, weights[rows].cumsum(1) / len(points)))  # the ends of the steps of the quantile function
+    levels = torch.cat([ends for _, ends in sides], 1).sort(1).values
+    widths = levels.diff(dim=1, prepend=levels.new_zeros(len(levels), 1))
+    middles = levels - widths / 2
+    ours, theirs = (at.gather(1, torch.searchsorted(ends, middles).clamp(max=at.shape[1] - 1)) for at, ends in sides)
+    return (widths * (ours - theirs).abs() ** order).sum(1)
 
 
 def _influences(own: torch.Tensor, other: torch.Tensor, order: int) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 
 from ganbench.conformance import check_metric
 from ganbench.errors import DataError
-from ganbench.metrics.mmd import MMD, median_distance, mmd_with_error, permutation_p
+from ganbench.metrics.mmd import MMD, median_distance, mmd_with_variance, permutation_p
 from ganbench.metrics.subsets import chosen
 
 
@@ -32,9 +32,9 @@ def _closed(shift, s1=1.0, s2=1.0, d=1, width=1.0):
 @pytest.mark.parametrize(("shift", "scale", "truth"), [(1.0, 1.0, 0.177268), (0.0, 2.0, 0.094187), (0.0, 1.0, 0.0)])
 def test_normal_laws(shift, scale, truth):
     assert _closed(shift, 1.0, scale) == pytest.approx(truth, abs=1e-6)
-    mmd, error = mmd_with_error(_normal(3000, 1, 1), _normal(2000, 1, 2, shift, scale), 1.0)
-    assert mmd == pytest.approx(truth, abs=3 * error)
-    assert error < 0.02
+    mmd, variance, _ = mmd_with_variance(_normal(3000, 1, 1), _normal(2000, 1, 2, shift, scale), 1.0)
+    assert mmd == pytest.approx(truth, abs=3 * variance.error)
+    assert variance.error < 0.02
 
 
 def test_plain_sums():
@@ -45,30 +45,58 @@ def test_plain_sums():
 
     xx, yy = kernel(x, x).fill_diagonal_(0), kernel(y, y).fill_diagonal_(0)
     expected = xx.sum() / 40 / 39 + yy.sum() / 33 / 32 - 2 * kernel(x, y).mean()
-    assert mmd_with_error(x.float(), y.float(), 1.5)[0] == pytest.approx(float(expected), abs=1e-6)
+    assert mmd_with_variance(x.float(), y.float(), 1.5)[0] == pytest.approx(float(expected), abs=1e-6)
 
 
 @pytest.mark.parametrize(("d", "shift", "width"), [(2, 1.0, 1.0), (30, 0.0, 5.0)])
 def test_the_error_is_that_of_repetitions(d, shift, width):
     """Of 300 pairs of sets; a standard deviation is known to 1 / sqrt(600) of itself. Of one law too."""
-    found = [mmd_with_error(_normal(60, d, 2 * r, shift), _normal(100, d, 2 * r + 1), width) for r in range(300)]
-    estimates, errors = np.array(found).T
+    found = [mmd_with_variance(_normal(60, d, 2 * r, shift), _normal(100, d, 2 * r + 1), width) for r in range(300)]
+    estimates, errors = np.array([(mmd, variance.error) for mmd, variance, _ in found]).T
     truth = _closed(math.sqrt(d) * shift, d=d, width=width)
     assert estimates.mean() == pytest.approx(truth, abs=3 * estimates.std() / math.sqrt(300))
     assert math.sqrt((errors**2).mean()) == pytest.approx(estimates.std(), rel=4 / math.sqrt(600))
-    covered = (np.abs(estimates - truth) < 1.96 * errors).mean()
+    covered = np.mean([low < truth < high for low, high in (v.interval(mmd, bend) for mmd, v, bend in found)])
     assert covered == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 300))
+
+
+def test_the_interval_covers_near_one_law():
+    """Of 300 pairs of sets; 1.96 errors to either side hold 88 %."""
+    metric, truths, ends = MMD(permutations=19), [], []
+    for r in range(300):
+        values = metric.measure(generated=_normal(100, 2, 2 * r, 0.15), test=_normal(100, 2, 2 * r + 1)).values
+        truths.append(_closed(math.sqrt(2) * 0.15, d=2, width=values["bandwidth"].value))
+        ends.append([values[f"mmd_squared_{end}"].value for end in ("low", "high")])
+    low, high = np.array(ends).T
+    assert np.mean((low <= truths) & (truths <= high)) == pytest.approx(0.95, abs=4 * math.sqrt(0.95 * 0.05 / 300))
+
+
+def test_the_bend_is_that_of_moved_weights(monkeypatch):
+    """By plain sums over pairs; that of a part is about that of all."""
+    x, y = _normal(50, 3, 1, 0.5).double(), _normal(40, 3, 2).double()
+    _, _, bend = mmd_with_variance(x.float(), y.float(), 1.5)
+    z, signs = torch.cat((x, y)), torch.cat((torch.full((50,), 1 / 50), torch.full((40,), -1 / 40))).double()
+    kernel = torch.exp(-torch.cdist(z, z).square() / 2 / 1.5**2).fill_diagonal_(0)
+    own = torch.cat((kernel[:50, :50].sum(1) / 49, kernel[50:, 50:].sum(1) / 39))
+    other = torch.cat((kernel[:50, 50:].mean(1), kernel[50:, :50].mean(1)))
+    influences = 2 * own - 2 * other
+    moves = torch.cat([(part - part.mean()) / len(part) for part in influences.split((50, 40))]) * signs
+    assert bend == pytest.approx(2 * float(moves @ kernel @ moves), rel=1e-4)
+    x, y = _normal(800, 3, 1, 0.5), _normal(900, 3, 2)
+    of_all = mmd_with_variance(x, y, 1.5)[2]
+    monkeypatch.setattr("ganbench.metrics.mmd._FOR_BEND", 400)
+    assert mmd_with_variance(x, y, 1.5)[2] == pytest.approx(of_all, rel=0.3)
 
 
 def test_sets_of_two_and_three():
     """No halves can be compared: the error is that of the plain projections."""
     x, y = _normal(2, 3, 1), _normal(3, 3, 2)
-    _, error = mmd_with_error(x, y, 1.0)
+    _, variance, _ = mmd_with_variance(x, y, 1.0)
     kernel = torch.exp(-torch.cdist(torch.cat((x, y)).double(), torch.cat((x, y)).double()).square() / 2)
     kernel.fill_diagonal_(0)
     of_x = kernel[:2, :2].sum(1) - kernel[:2, 2:].mean(1)
     of_y = kernel[2:, 2:].sum(1) / 2 - kernel[2:, :2].mean(1)
-    assert error == pytest.approx(math.sqrt(4 * float(of_x.var()) / 2 + 4 * float(of_y.var()) / 3), rel=1e-4)
+    assert variance.error == pytest.approx(math.sqrt(4 * float(of_x.var()) / 2 + 4 * float(of_y.var()) / 3), rel=1e-4)
 
 
 @pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.05 - 4 * 0.0126, 0.05 + 4 * 0.0126), (0.8, 0.9, 1.0)])

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import t
 from sklearn.metrics import pairwise_distances
 
 from ganbench.conformance import check_metric
@@ -62,14 +63,16 @@ def test_one_law():
         assert values.mean() == pytest.approx(truth, abs=4 * values.std() / math.sqrt(40))
 
 
-@pytest.mark.parametrize("shift", [0.0, 0.5])
-def test_the_errors_are_those_of_repetitions(shift):
-    """Of 40 pairs of sets. Halves have fewer neighbours, so that an error may be too large by half, and not by less."""
-    found = [_measure(_normal(100, 4, 2 * r, shift), _normal(120, 4, 2 * r + 1)).values for r in range(40)]
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (0.3, 1.2)])
+def test_the_errors_are_those_of_repetitions(shift, scale, monkeypatch):
+    """Of 150 pairs of sets; a tenth, and three standard errors of a deviation. The spread of all halves says 1.4."""
+    monkeypatch.setattr("ganbench.metrics.prdc._HALVINGS", 4)
+    found = [_measure(_normal(200, 8, 2 * r) * scale + shift, _normal(200, 8, 2 * r + 1)).values for r in range(150)]
     for name in ("coverage", "density", "precision", "recall"):
-        deviation = np.std([values[name].value for values in found])
+        deviation = np.std([values[name].value for values in found], ddof=1)
         error = math.sqrt(np.mean([values[name].standard_error ** 2 for values in found]))
-        assert 1 - 4 / math.sqrt(80) < error / deviation < 1.5 + 4 / math.sqrt(80), name
+        assert error / deviation == pytest.approx(1.0, abs=0.1 + 3 / math.sqrt(300)), name
 
 
 def test_errors_fall_with_the_number_of_examples(monkeypatch):
@@ -85,6 +88,14 @@ def test_errors_of_a_part_are_scaled_by_the_root_of_the_numbers(monkeypatch):
     of_part = _errors(y[:100], x[:100], 5)
     monkeypatch.setattr("ganbench.metrics.prdc._FOR_ERRORS", 100)
     assert _errors(y, x, 5) == pytest.approx({name: error / 2 for name, error in of_part.items()})
+
+
+def test_the_interval_is_students():
+    """With as many degrees of freedom as there are halvings."""
+    values = _measure(_normal(100, 3, 1), _normal(120, 3, 2)).values
+    for name in ("coverage", "density", "precision", "recall"):
+        ends = [values[f"{name}_{end}"].value for end in ("low", "high")]
+        assert ends == pytest.approx(t.interval(0.95, 20, values[name].value, values[name].standard_error))
 
 
 def test_errors_have_roles():

@@ -56,8 +56,8 @@ def main() -> None:
     sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def measured(shift: float, scale: float, repetitions: int) -> dict[str, list[tuple[float, float]]]:
-    """Values with their errors, and p-values, by metric and name."""
+def measured(shift: float, scale: float, repetitions: int) -> dict[str, list[tuple[float, ...]]]:
+    """Values with their errors and the ends of their intervals, and p-values, by metric and name."""
     found = defaultdict(list)
     train = _draw(2 * _N, -1)
     for seed in range(repetitions):
@@ -69,24 +69,29 @@ def measured(shift: float, scale: float, repetitions: int) -> dict[str, list[tup
             "labels": Labels(train=_classes(train)),
         }
         for metric in _METRICS:
-            for name, value, error in _numbers(metric, data):
-                found[f"`{metric.name}` {name}"].append((value, error))
+            for name, *numbers in _numbers(metric, data):
+                found[f"`{metric.name}` {name}"].append(tuple(numbers))
     return dict(found)
 
 
-def _numbers(metric: Any, data: dict[str, Any]) -> Iterator[tuple[str, float, float]]:
+def _numbers(metric: Any, data: dict[str, Any]) -> Iterator[tuple[str, float, float, float, float]]:
+    """Name, value, error, and the interval that the result carries, or else 1.96 errors to either side."""
     values = metric.measure(**{role: data[role] for role in ("generated", *metric.needs)}).values
     for name, value in values.items():
-        if name == "p" or value.standard_error is not None:
-            yield name, value.value, value.standard_error or 0.0
+        error = value.standard_error
+        if f"{name}_low" in values:
+            yield name, value.value, error, values[f"{name}_low"].value, values[f"{name}_high"].value
+        elif name == "p" or error is not None:
+            half = 1.96 * (error or 0.0)
+            yield name, value.value, error or 0.0, value.value - half, value.value + half
 
 
 def _cell(name: str, found: np.ndarray) -> str:
-    values, errors = found.T
+    values, errors, low, high = found.T
     if name.endswith(" p"):
         return f"rejects {np.mean(values <= 0.05):.1%}"
     usual = np.sqrt(np.mean(errors**2)) / values.std(ddof=1) if values.std() else np.nan
-    return f"{usual:.2f}, {np.mean(abs(values - values.mean()) <= 1.96 * errors):.1%}"
+    return f"{usual:.2f}, {np.mean((low <= values.mean()) & (values.mean() <= high)):.1%}"
 
 
 def _draw(n: int, seed: int) -> torch.Tensor:
