@@ -54,7 +54,8 @@ def _numbers(stored: Score, again: Score) -> Iterator[tuple[str, Any, Any, float
     """Named numbers and vectors of both; None for what one of them lacks."""
     for name in {**stored.values, **again.values}:
         one, other = stored.values.get(name), again.values.get(name)
-        scale = max(_error(one), _error(other))
+        about = name.removesuffix("_low").removesuffix("_high")  # an end of an interval is known as its value is
+        scale = max(_error(value) for score in (stored, again) for value in map(score.values.get, (name, about)))
         for field in ("value", "standard_error", "per_example"):
             label = name if field == "value" else f"{field.replace('_', ' ')} of {name}"
             yield label, getattr(one, field, None), getattr(other, field, None), scale
