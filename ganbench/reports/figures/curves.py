@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from ganbench.files import file_name
@@ -11,6 +11,7 @@ from ganbench.records.record import Record
 from ganbench.reports.captions import provenance
 from ganbench.reports.figures.drawing import Drawing, blank
 from ganbench.reports.figures.source import Source
+from ganbench.reports.trainings import curves_by_training
 
 __all__ = ["drawings"]
 
@@ -24,7 +25,8 @@ _SAMPLES = (
     "Mean log-likelihood by Parzen windows on {dataset}, {fold}, seed {seed}, against the number of samples. It "
     "grows with the number whatever the model."
 )
-_LEARNING = "What the training of {model} on {dataset} reported, one line for each fold and seed (protocol {protocol})."
+_LEARNING = "What the training of {model} on {dataset} reported, one line for each training (protocol {protocol})."
+_ACROSS = 5  # entries of a legend in one row
 
 
 def drawings(source: Source) -> Iterator[Drawing]:
@@ -38,33 +40,37 @@ def drawings(source: Source) -> Iterator[Drawing]:
 
 def _learning(source: Source, first: Record) -> Drawing:
     """A panel for each curve that trainings have kept."""
+    from matplotlib.lines import Line2D
+
     name = file_name(f"learning-{first.dataset.identity}-{first.model.identity}")
     runs = [record for record in source.records if record.place[:2] == first.place[:2]]
-    kept = {record.place[2:]: _training_curves(record) for record in runs}
+    kept = curves_by_training(runs)
     names = list(dict.fromkeys(curve for curves in kept.values() for curve in curves))
     if not names:
         reason = f"The records of {first.model.spec} on {first.dataset.name} hold no learning curves. Train it again."
         return Drawing(name, reason=reason)
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure, axes = blank(3.2 * columns, 2.3 * rows, rows, columns)
+    height = 2.3 * rows + 0.15 * -(-len(kept) // _ACROSS)
+    figure, axes = blank(3.2 * columns, height, rows, columns)
     for panel, curve_name in zip(axes.flat, names, strict=False):
-        for (fold, seed), curves in kept.items():
+        for number, curves in enumerate(kept.values()):
             if curve_name in curves:
-                _plot(panel, curves[curve_name], lw=1, label=f"{fold}, seed {seed}")
+                _plot(panel, curves[curve_name], **_line(number))
         panel.set_title(_words(curve_name), fontsize=9)
     for panel in axes.flat[len(names) :]:
         panel.set_axis_off()
     if len(kept) > 1:
-        axes.flat[0].legend(frameon=False, fontsize=6)
+        lines = [Line2D([], [], **_line(number)) for number in range(len(kept))]
+        figure.legend(lines, list(kept), loc="outside lower center", ncols=_ACROSS, frameon=False, fontsize=6)
     words = {"model": first.model.spec, "dataset": first.dataset.name, "protocol": first.protocol}
     origin = {"protocol": first.protocol, "model": first.model.identity, "dataset": first.dataset.identity}
     return Drawing(name, figure, _LEARNING.format(**words), metadata=origin)
 
 
-def _training_curves(record: Record) -> Mapping[str, Curve]:
-    """The curves of a training; older records have none."""
-    return {} if record.training is None else record.training.curves
+def _line(number: int) -> dict[str, Any]:
+    """How the line of a training looks: ten colours, then the same dashed, then dotted."""
+    return {"lw": 1, "color": f"C{number % 10}", "ls": ("-", "--", ":")[number // 10 % 3]}
 
 
 def _bandwidth(name: str, records: list[Record]) -> Drawing:

@@ -11,6 +11,7 @@ from ganbench.records.record import Record
 from ganbench.records.row import Row
 from ganbench.reports.formats import with_error
 from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near, plain
+from ganbench.reports.trainings import curves_by_training
 
 __all__ = ["beside_null", "findings", "learning", "number", "rulers"]
 
@@ -40,14 +41,10 @@ def findings(records: Iterable[Record]) -> list[Finding]:
 def learning(records: Sequence[Record]) -> list[Plot]:
     """What training reported, a plot for each curve, a line for each training."""
     kept: dict[str, list[Series]] = {}
-    seen: set[str] = set()
-    for record in records:
-        curves = record.training.curves if record.training else {}
+    for training, curves in curves_by_training(records).items():
         for name, curve in curves.items():
-            key = f"{name} {hash(curve.y)}"  # folds may share one training
-            if key not in seen and len(kept.setdefault(name, [])) < _MOST_LINES:
-                kept[name].append(_series(f"{record.fold}, seed {record.seed}", curve))
-            seen.add(key)
+            if len(lines := kept.setdefault(name, [])) < _MOST_LINES:
+                lines.append(_series(training, curve))
     names = {name: curve for r in records if r.training for name, curve in r.training.curves.items()}
     return [
         Plot(f"Learning curve: {_words(name)}", _words(names[name].x_name), _words(names[name].y_name), series)

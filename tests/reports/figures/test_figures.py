@@ -14,6 +14,7 @@ from PIL import Image
 import ganbench
 from ganbench.cli import main
 from ganbench.metrics.metric import Curve
+from ganbench.records.record import Record, Training
 from ganbench.records.store import Store
 from ganbench.reports import figures
 from ganbench.reports.figures import curves, figure2, figure3
@@ -123,14 +124,33 @@ def test_likelihood_curves_that_are_missing_are_said():
     assert all(kinds.values())
 
 
-def test_learning_curves_have_a_panel_each(monkeypatch):
-    kept = {"loss": Curve("epoch", "loss", (1, 2), (3, 2)), "valid": Curve("epoch", "valid", (2,), (7,))}
-    monkeypatch.setattr(curves, "_training_curves", lambda record: kept)
-    records = tuple(make_record(seed=seed) for seed in (0, 1))
+def with_curves(fold: str, seed: int, loss: tuple[float, ...]) -> Record:
+    kept = {"loss": Curve("epoch", "loss", (1, 2), loss), "valid": Curve("epoch", "valid", (2,), (7,))}
+    return make_record(fold=fold, seed=seed, training=Training(epochs=2, curves=kept))
+
+
+def test_learning_curves_have_a_panel_each():
+    records = (with_curves("standard", 0, (3, 2)), with_curves("standard", 1, (4, 1)))
     learning = next(curves.drawings(Source(None, None, records)))
     assert [panel.get_title() for panel in learning.figure.axes] == ["loss", "valid"]
     assert [len(panel.lines) for panel in learning.figure.axes] == [2, 2]
     assert list(learning.figure.axes[0].lines[0].get_ydata()) == [3, 2]
+    assert [text.get_text() for text in learning.figure.legends[0].get_texts()] == ["seed 0", "seed 1"]
+
+
+def test_folds_that_share_a_training_are_one_line_and_the_legend_covers_no_panel(recwarn):
+    folds = [f"fold{i}" for i in range(5)]
+    shared = [with_curves(fold, seed, (3, seed)) for seed in range(5) for fold in folds]
+    learning = next(curves.drawings(Source(None, None, tuple(shared))))
+    assert [len(panel.lines) for panel in learning.figure.axes] == [5, 5]
+    own = [with_curves(fold, seed, (i, seed)) for seed in range(5) for i, fold in enumerate(folds)]
+    learning = next(curves.drawings(Source(None, None, tuple(own))))
+    assert len({(line.get_color(), line.get_linestyle()) for line in learning.figure.axes[0].lines}) == 25
+    learning.figure.draw_without_rendering()
+    legend = learning.figure.legends[0].get_window_extent()
+    assert not any(legend.overlaps(panel.get_tightbbox()) for panel in learning.figure.axes)
+    assert learning.figure.axes[0].get_window_extent().height > 100
+    assert not recwarn.list
 
 
 def test_the_command_lists_files_and_reasons(store, tmp_path, capsys):
