@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ganbench.metrics.influence import ACROSS, distance_variance, tilted, with_interval
@@ -86,10 +87,10 @@ class Frechet:
         moments = [one.over(_ALL)[1:] for one in quarters]
         whole = _Coupling.of(*moments)
         halves = [_Coupling.of(*(one.over(some)[1:] for one in quarters)) for some in _HALVES]
-        of_halves = sum(half.distance for half in halves) / len(halves)
-        of_quarters = sum(
+        of_halves = fmean(half.distance for half in halves)
+        of_quarters = fmean(
             frechet_distance(*(part for one in quarters for part in one.over(some)[1:])) for some in _QUARTERS
-        ) / len(_QUARTERS)
+        )
         everything = [BlockMoments.of(points, 1, origin).over([0])[1:] for points in pair]
         sets = [[found.influence(points[:n], of) for found in (whole, *halves)] for of, points in enumerate(pair)]
         limit = whole.distance + of_halves / 2 - of_quarters / 2

@@ -11,6 +11,7 @@ https://arxiv.org/abs/1801.01401.
 from __future__ import annotations
 
 import math
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ganbench.hyperparameters import check_integer
@@ -64,8 +65,8 @@ class KernelDistance:
         x, y = (features(chosen(examples, n)).double() for examples in (generated, test))
         parts = [slice(first * size, (first + 1) * size) for first in range(blocks)]
         found = [cubic_mmd(x[part], y[part]) for part in parts]
-        mean = sum(found) / blocks
-        error = math.sqrt(sum((value - mean) ** 2 for value in found) / (blocks - 1) / blocks)
+        mean = fmean(found)
+        error = math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (blocks - 1) / blocks)
         half = float(stdtrit(blocks - 1, 0.975)) * error
         values = {
             **with_interval("kid", Value(mean, "", error, "blocks"), (mean - half, mean + half)),

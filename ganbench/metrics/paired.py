@@ -214,8 +214,8 @@ def training_test(difference: float, parts: Sequence[tuple[float, float]]) -> Tr
     """
     from scipy.special import stdtr
 
-    total = sum(variance for variance, _ in parts)
+    total = math.fsum(variance for variance, _ in parts)
     if total == 0:
         return TrainingTest(0.0, math.inf, 1.0 if difference == 0 else 0.0)
-    df = total**2 / sum(variance**2 / freedom for variance, freedom in parts if variance)
+    df = total**2 / math.fsum(variance**2 / freedom for variance, freedom in parts if variance)
     return TrainingTest(math.sqrt(total), df, float(2 * stdtr(df, -abs(difference) / math.sqrt(total))))

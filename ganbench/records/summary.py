@@ -60,7 +60,7 @@ def error_part(scored: Sequence[tuple[Record, Score]], quantity: str, across: st
         if not parts or parts[0] is None:
             return math.nan
         runs.setdefault(record.seed, []).append(parts[0] ** 2)
-    return math.sqrt(np.mean([sum(run) / len(run) ** 2 for run in runs.values()])) if runs else math.nan
+    return math.sqrt(np.mean([math.fsum(run) / len(run) ** 2 for run in runs.values()])) if runs else math.nan
 
 
 def _grouped(pairs: Any) -> dict[Any, list[float]]:

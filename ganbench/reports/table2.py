@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 from ganbench.choices import TableFormat
@@ -157,4 +158,4 @@ def _values(records: Sequence[Record], name: str) -> Iterator[float]:
 
 def _mean(values: Iterator[float]) -> float:
     listed = list(values)
-    return sum(listed) / len(listed) if listed else math.nan
+    return fmean(listed) if listed else math.nan

@@ -122,7 +122,7 @@ def _verdict(cell: Sequence[Row], published: Published, records: Sequence[Record
         return {"verdict": "not run", "verdict_reason": first.reason}
     variances = [_square(first.standard_error), _square(published.standard_error)]
     variances += [row.deviation**2 * (1 + 1 / row.seeds) for row in cell if row.deviation >= 0]
-    combined = math.sqrt(sum(variances))
+    combined = math.sqrt(math.fsum(variances))  # exact: `sum` rounds otherwise from Python 3.12 on
     difference = (first.value - published.mean) / combined if combined else math.nan
     short = next((text for record in records if (text := trained_less(record, rule.epochs))), "")
     voided = [f.text for f in (*first.findings, *first.warnings) if f.code in rule.voided_by]

@@ -122,7 +122,7 @@ def data_copying_statistic(
     if not weights:
         return None
     total = sum(weights)
-    c_t = sum(w * z for w, z in zip(weights, scores, strict=True)) / total
+    c_t = math.fsum(w * z for w, z in zip(weights, scores, strict=True)) / total
     return c_t, math.sqrt(sum(w * w for w in weights)) / total, len(weights)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from ganbench.metrics.metric import Curve, Finding
@@ -143,7 +144,7 @@ def _plots(
 
 def _mean(records: Sequence[Record], metric: str, headline: str) -> float | None:
     values = [s.values[headline].value for r in records if (s := r.score(metric)) and headline in s.values]
-    return sum(values) / len(values) if values else None
+    return fmean(values) if values else None
 
 
 def _series(label: str, curve: Curve) -> Series:

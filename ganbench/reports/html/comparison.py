@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from ganbench.errors import UserError
@@ -93,7 +94,7 @@ def cost(
     for row in rows:
         seconds = [s for r in records.get(row.model, ()) if (s := _seconds(r)) > 0]
         if seconds and math.isfinite(row.value):
-            mean = sum(seconds) / len(seconds)
+            mean = fmean(seconds)
             text = f"{titles.model(row.model)}: {row.value:.4g} {row.unit} after {mean:.3g} s"
             series.append(
                 Series(titles.model(row.model), [Point(mean, row.value, row.standard_error, text)], joined=False)
