@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from ganbench.choices import Bandwidth
 from ganbench.errors import StoreError, UsageError
 from ganbench.metrics.metric import Finding
@@ -17,7 +15,7 @@ from ganbench.protocols import DatasetPlan, Protocol, Published
 from ganbench.records.ladder import ABOVE_TRAINING_IMAGES, exceeds
 from ganbench.records.record import EXACT, Record, Score
 from ganbench.records.row import Row, to_frame
-from ganbench.records.summary import error_part, spread, summarize
+from ganbench.records.summary import error_part, spread, summarize, summarize_findings
 
 if TYPE_CHECKING:
     import pandas
@@ -307,7 +305,7 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
     return row._replace(
         error_samples=error_samples,
         error_validation=error_part(used, quantity, "validation examples"),
-        warnings=_once([_of_samples(record, score) for record, score in used]),
+        warnings=summarize_findings([_of_samples(record, score) for record, score in used]),
         value=summary.mean,
         unit=values[0][1].unit,
         standard_error=summary.standard_error_unbiased if across == "seeds" else summary.standard_error,
@@ -315,7 +313,7 @@ def _row(group: _Group, column: _Column, quantity: str, across: str, view: _View
         n_test=tested or None,
         n_samples=max((record.samples.n for record, _ in used if record.samples), default=None),
         seeds=len({record.seed for record, _ in used}),
-        findings=_once([score.findings for _, score in used]),
+        findings=summarize_findings([score.findings for _, score in used]),
         settings=_canonical(used[0][1].settings),
         mixed=tuple(_mixed([record for record, _ in used])),
         **spread_of_seeds,
@@ -333,25 +331,6 @@ def _of_samples(record: Record, score: Score) -> list[Finding]:
     others = [other for other in record.scores if other.metric != score.metric]
     findings += [finding for other in others for finding in other.findings if finding.about == "samples"]
     return [*(finding for finding in findings if finding.severity == "warning"), *record.dataset.findings]
-
-
-def _once(found: Sequence[Iterable[Finding]]) -> tuple[Finding, ...]:
-    """Of the findings of several cells the first of each code, with how many of the cells have one where not all do."""
-    by_code: dict[str, list[Finding]] = {}
-    for of_cell in found:
-        firsts: dict[str, Finding] = {}
-        for finding in of_cell:
-            firsts.setdefault(finding.code, finding)
-        for code, first in firsts.items():
-            by_code.setdefault(code, []).append(first)
-    return tuple(_with_count(same, len(found)) for same in by_code.values())
-
-
-def _with_count(same: Sequence[Finding], cells: int) -> Finding:
-    first = same[0]
-    if len(same) == cells or first.about == "data":
-        return first
-    return msgspec.structs.replace(first, text=f"in {len(same)} of {cells} cells, {first.text}")
 
 
 def _status(cells: Sequence[Record], scored: Sequence[Record], expected: int, seeds: int) -> tuple[str, str]:

@@ -1,18 +1,19 @@
-"""Values of several cells to one, with its error, and the error's parts."""
+"""Values of several cells to one, with its error, and the error's parts; and their findings."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from ganbench.metrics.metric import Value
+from ganbench.metrics.metric import Finding, Value
 from ganbench.metrics.standard_error import MeanWithError, mean_with_error, prediction_error
 from ganbench.records.record import Record, Score
 
-__all__ = ["error_part", "spread", "summarize"]
+__all__ = ["error_part", "spread", "summarize", "summarize_findings"]
 
 
 def summarize(values: Sequence[tuple[Record, Value]], across: str) -> MeanWithError:
@@ -79,3 +80,22 @@ def _over_examples(values: Sequence[Value]) -> MeanWithError:
     error = math.sqrt(float(np.mean(np.square(errors)))) if errors else math.nan
     mean = float(np.mean([value.value for value in values]))
     return MeanWithError(mean, error, math.nan, values[0].across, len(values))
+
+
+def summarize_findings(found: Sequence[Iterable[Finding]]) -> tuple[Finding, ...]:
+    """Of the findings of several cells the first of each code, with how many of the cells have one where not all do."""
+    by_code: dict[str, list[Finding]] = {}
+    for of_cell in found:
+        firsts: dict[str, Finding] = {}
+        for finding in of_cell:
+            firsts.setdefault(finding.code, finding)
+        for code, first in firsts.items():
+            by_code.setdefault(code, []).append(first)
+    return tuple(_with_count(same, len(found)) for same in by_code.values())
+
+
+def _with_count(same: Sequence[Finding], cells: int) -> Finding:
+    first = same[0]
+    if len(same) == cells or first.about == "data":
+        return first
+    return msgspec.structs.replace(first, text=f"in {len(same)} of {cells} cells, {first.text}")

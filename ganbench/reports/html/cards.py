@@ -10,6 +10,7 @@ from typing import Any
 from ganbench.metrics.metric import Curve, Finding
 from ganbench.records.record import Record
 from ganbench.records.row import Row
+from ganbench.records.summary import summarize_findings
 from ganbench.reports.formats import with_error
 from ganbench.reports.html.plots import Landmark, Plot, Point, Series, near, plain
 from ganbench.reports.trainings import curves_by_training
@@ -30,13 +31,14 @@ def number(value: float, error: float, unit: str = "") -> str:
 
 def findings(records: Iterable[Record]) -> list[Finding]:
     """All findings of the records, warnings first, the first of each code."""
-    found: dict[str, Finding] = {}
-    for record in records:
-        of_samples = record.samples.findings if record.samples else ()
-        of_scores = (finding for score in record.scores for finding in score.findings)
-        for finding in (*record.dataset.findings, *of_samples, *of_scores):
-            found.setdefault(finding.code, finding)
-    return sorted(found.values(), key=lambda finding: finding.severity != "warning")
+    found = summarize_findings([list(_of_record(record)) for record in records])
+    return sorted(found, key=lambda finding: finding.severity != "warning")
+
+
+def _of_record(record: Record) -> Iterator[Finding]:
+    yield from record.dataset.findings
+    yield from record.samples.findings if record.samples else ()
+    yield from (finding for score in record.scores for finding in score.findings)
 
 
 def learning(records: Sequence[Record]) -> list[Plot]:
@@ -73,7 +75,7 @@ def rulers(
                 "values": list(_values(own)),
                 "plots": list(_plots(scores[0].curves, name, scores[0].headline, references)),
                 "findings": sorted(
-                    {f.code: f for score in scores for f in score.findings}.values(), key=lambda f: f.severity == "note"
+                    summarize_findings([score.findings for score in scores]), key=lambda f: f.severity == "note"
                 ),
                 "version": scores[0].version,
                 "settings": scores[0].settings,
