@@ -7,6 +7,7 @@ Fréchet and kernel Inception distances are of another port with other weights, 
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,9 @@ def _program(path: str) -> Any:
     import torch
 
     try:
-        return torch.export.load(path).module()
+        with warnings.catch_warnings():  # of torch 2.11, about how it reads its own file
+            warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)
+            return torch.export.load(path).module()
     except Exception as error:
         raise DataError(f"The program {path} cannot be read ({error}). Write it by torch.export.save.") from error
 
