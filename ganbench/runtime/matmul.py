@@ -1,8 +1,9 @@
 """Matrix products by the fastest of the libraries that torch carries.
 
 On x86 processors torch sends float32 products to MKL. For the few rows of a minibatch, and on processors of another
-maker than MKL's, oneDNN, which torch carries as well, is up to 1.6 times as fast. torch has no switch for it; the
-operator that its compiler uses is called here, and only here.
+maker than MKL's, oneDNN, which torch carries as well, is up to 1.6 times as fast, but for small matrices, where its
+preparations take longer than the product. torch has no switch for it; the operator that its compiler uses is called
+here, and only here.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from torch.nn.functional import linear
 
 __all__ = ["add_product_", "affine", "full_precision", "has_bfloat16_units"]
 
+# to the bit but for one or two rows, on the Intel Xeon of the committed results
+NUMBERS_OF = "05e66c0803f528c38391d7a26cf2a1bc92146e4dc72a4b97a6b67ad1c652828e"
+
+_SMALL = 2**15  # weights; before a product oneDNN needs 20 µs, longer than MKL for all of one with so few
 _ONEDNN = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
 
 
@@ -30,7 +35,8 @@ def affine(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = No
         `[n, outputs]`, a new tensor.
     """
     differentiable = torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad)
-    if _ONEDNN is None or differentiable or x.dtype is not torch.float32 or x.device.type != "cpu":
+    small = weight.numel() < _SMALL
+    if _ONEDNN is None or small or differentiable or x.dtype is not torch.float32 or x.device.type != "cpu":
         return linear(x, weight, bias)
     return _ONEDNN(x, weight, bias, "none", [], "")
 

@@ -19,7 +19,7 @@ def _bound(dtype: torch.dtype, inputs: int) -> float:
 
 @pytest.mark.parametrize("onednn", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-@pytest.mark.parametrize(("n", "inputs", "outputs"), [(1, 1, 1), (3, 7, 64), (100, 33, 20)])
+@pytest.mark.parametrize(("n", "inputs", "outputs"), [(1, 1, 1), (3, 7, 64), (100, 33, 20), (30, 260, 130)])
 @pytest.mark.parametrize("transposed", [False, True])
 def test_affine_agrees_with_float64(monkeypatch, onednn, dtype, n, inputs, outputs, transposed):
     if not onednn:
@@ -31,6 +31,15 @@ def test_affine_agrees_with_float64(monkeypatch, onednn, dtype, n, inputs, outpu
         y = affine(x, weight, b)
         assert y.dtype is dtype
         assert float((y.double() - expected).abs().max()) <= _bound(dtype, inputs)
+
+
+@pytest.mark.skipif(matmul._ONEDNN is None, reason="this torch carries no oneDNN")
+def test_small_products_are_left_to_torch(monkeypatch):
+    made = []
+    monkeypatch.setattr(matmul, "_ONEDNN", lambda x, weight, *more: made.append(weight.numel()) or x @ weight.T)
+    for inputs in (127, 128, 129):
+        affine(_matrix(3, inputs, 0), _matrix(256, inputs, 1))
+    assert made == [256 * 128, 256 * 129]
 
 
 def test_affine_has_gradients_where_they_are_asked_for():
