@@ -16,7 +16,9 @@ __all__ = ["cell_name", "describe_plan", "in_words"]
 def describe_plan(plan: Plan, pending: list[Cell]) -> str:
     """The plan in words."""
     stored = len(plan.cells) - len(pending)
-    lines = [f"{plan.request.protocol.title}: {len(plan.cells)} cells, {stored} stored, {len(pending)} to run."]
+    title = plan.request.protocol.title_on({cell.place.dataset for cell in plan.cells})
+    cells = "1 cell" if len(plan.cells) == 1 else f"{len(plan.cells)} cells"
+    lines = [f"{title}: {cells}, {stored} stored, {len(pending)} to run."]
     counts: dict[tuple[str, str, str], int] = {}
     for cell in pending:
         preset = cell.variant.preset if cell.variant.preset != cell.data.name else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -124,6 +125,11 @@ class Protocol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
             return self.dataset_plan(identity)
         plans = [plan for plan in self.datasets if Path(plan.name).suffix and Path(plan.name).stem == stem]
         return plans[0] if len(plans) == 1 else None
+
+    def title_on(self, identities: Collection[str]) -> str:
+        """The title of what is measured on data sets, by their identities; its own speaks of its own data sets only."""
+        ours = all(self.plan_of(identity) for identity in identities)
+        return self.title if ours else f"Scores by the protocol {self.name!r}"
 
     def metrics_on(self, plan: DatasetPlan) -> tuple[str, ...]:
         """The specs of the metrics of a data set."""

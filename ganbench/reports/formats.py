@@ -132,10 +132,8 @@ class Titles:
     datasets: Collection[str]
 
     def table(self) -> str:
-        """The protocol's title speaks of its own data sets only."""
-        if all(self.protocol.plan_of(dataset) for dataset in self.datasets):
-            return self.protocol.title
-        return f"Scores by the protocol {self.protocol.name!r}"
+        """That of the protocol on these data sets."""
+        return self.protocol.title_on(self.datasets)
 
     def model(self, spec: str) -> str:
         """The title of a model: by its whole spec, else by its name, with the settings where the spec has any."""

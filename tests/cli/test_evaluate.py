@@ -43,6 +43,12 @@ def test_a_file_of_samples_is_scored(command, samples, toy_images, name, shape):
     assert command("table")[1].startswith("Scores by the protocol 'digits'\n\nModel")  # its title is of other data
 
 
+def test_a_plan_on_other_data_than_the_protocols_does_not_bear_its_title(command, samples, toy_images):
+    path = samples(np.random.default_rng(5).random((30, 9)))
+    _, out, _ = command("run-all", "--models", path, "--datasets", toy_images, "--dry-run")
+    assert out.startswith("Scores by the protocol 'digits': 1 cell, 0 stored, 1 to run.\n")
+
+
 def test_the_number_is_that_of_the_definition(command, samples, toy_images):
     values = np.random.default_rng(6).random((10, 9)).astype(np.float32)
     _, out, _ = command("evaluate", samples(values), "--dataset", toy_images, "--quiet", "--json")

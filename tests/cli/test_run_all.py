@@ -50,7 +50,7 @@ def test_a_second_run_only_reads(command, imports, toy_protocol, tmp_path):
     before = _file_states(tmp_path / "results")
     done = imports("run-all", "--protocol", path, "--results", str(tmp_path / "results"))
     assert done.returncode == 0
-    assert "1 cells, 1 stored, 0 to run" in done.stderr
+    assert "1 cell, 1 stored, 0 to run" in done.stderr
     assert "torch" not in done.stderr.splitlines()[-1]
     assert _file_states(tmp_path / "results") == before
 
@@ -145,7 +145,7 @@ def test_one_more_metric_is_all_that_is_computed(command, imports, toy_protocol,
         "run-all", "--protocol", path, "--metrics", f"{rulers}:Spread", "--results", str(tmp_path / "results")
     )
     assert done.returncode == 0, done.stderr
-    assert "Toys: 1 cells, 0 stored, 1 to run." in done.stderr
+    assert "Toys: 1 cell, 0 stored, 1 to run." in done.stderr
     assert "models: none" in done.stderr
     assert "spread: spread" in done.stdout
     after = {p: s for p, s in _file_states(tmp_path / "results").items() if p.parts[-2] in ("checkpoints", "samples")}
