@@ -15,6 +15,8 @@ from ganbench.reports.latex import render_latex
 __all__ = ["Titles", "render_text", "suffix", "with_error"]
 
 _NOTE_WIDTH = 100
+_ROUNDING = 2.0**-48  # of float64, and of some additions
+_MOST_PLACES = 9  # after the point
 _GAP = 2  # spaces between columns
 _SUFFIX = {"text": "txt", "markdown": "md", "latex": "tex", "csv": "csv", "json": "json"}
 _TABULATE = {"text": "simple", "markdown": "github"}
@@ -28,13 +30,21 @@ def suffix(format: TableFormat) -> str:
 def with_error(value: float, error: float) -> str:
     """A value to as many places as its standard error has with two significant digits.
 
+    An error that is no more than the rounding of the value is none.
+
     >>> with_error(224.96, 1.98), with_error(1909.2, 66.4), with_error(12.3456, 0.0312)
     ('225.0 ± 2.0', '1909 ± 66', '12.346 ± 0.031')
+    >>> with_error(2.5e-12, 3.1e-13), with_error(1.0, 1e-17)
+    ('2.50e-12 ± 3.1e-13', '1')
     """
-    if not math.isfinite(error) or error <= 0:
+    if not math.isfinite(error) or error <= _ROUNDING * abs(value):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
-    places = min(max(1 - math.floor(math.log10(float(f"{error:.1e}"))), 0), 9)
-    return f"{value:.{places}f} ± {error:.{places}f}"
+    size = math.floor(math.log10(float(f"{error:.1e}")))
+    places = max(1 - size, 0)
+    if places <= _MOST_PLACES:
+        return f"{value:.{places}f} ± {error:.{places}f}"
+    more = max(math.floor(math.log10(abs(value))) - size, 0) if value else 0
+    return f"{value:.{more + 1}e} ± {error:.1e}"
 
 
 def render_text(
