@@ -35,16 +35,14 @@ def with_error(value: float, error: float) -> str:
     >>> with_error(224.96, 1.98), with_error(1909.2, 66.4), with_error(12.3456, 0.0312)
     ('225.0 ± 2.0', '1909 ± 66', '12.346 ± 0.031')
     >>> with_error(2.5e-12, 3.1e-13), with_error(1.0, 1e-17)
-    ('2.50e-12 ± 3.1e-13', '1')
+    ('2.5e-12 ± 3.1e-13', '1')
     """
     if not math.isfinite(error) or error <= _ROUNDING * abs(value):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
-    size = math.floor(math.log10(float(f"{error:.1e}")))
-    places = max(1 - size, 0)
-    if places <= _MOST_PLACES:
-        return f"{value:.{places}f} ± {error:.{places}f}"
-    more = max(math.floor(math.log10(abs(value))) - size, 0) if value else 0
-    return f"{value:.{more + 1}e} ± {error:.1e}"
+    places = max(1 - math.floor(math.log10(float(f"{error:.1e}"))), 0)
+    if places > _MOST_PLACES:
+        return f"{value:.{_MOST_PLACES + 1}g} ± {error:.2g}"
+    return f"{value:.{places}f} ± {error:.{places}f}"
 
 
 def render_text(
