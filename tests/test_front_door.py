@@ -52,6 +52,12 @@ def _value(outcome) -> float:
     return record.score("parzen").values["mean_log_likelihood"].value
 
 
+def test_what_a_notebook_shows_of_data_and_of_a_run_is_short(images, samples):
+    data = ganbench.Dataset.from_arrays(images, name="noise")
+    assert repr(data) == "<Dataset 'noise': [3, 3] in [0, 1], [<Split 'standard': 48 train, 6 valid, 6 test>]>"
+    assert repr(ganbench.evaluate(samples, data)) == "<Run by the protocol 'digits': 1 done>"
+
+
 def test_every_name_can_be_used():
     assert sorted(ganbench._HOME) == sorted(set(ganbench.__all__) - {"__version__"})
     for name in ganbench.__all__:

@@ -68,6 +68,10 @@ class Split:
     valid_labels: np.ndarray | None = None
     test_labels: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        """In short, as a notebook shows it."""
+        return f"<Split {self.name!r}: {len(self.train)} train, {len(self.valid)} valid, {len(self.test)} test>"
+
     def __post_init__(self) -> None:
         for role, array in self._roles():
             _check_layout(f"{self.name}.{role}", array)
@@ -132,6 +136,11 @@ class Dataset:
     notes: str = ""
     is_own: bool = False
     duplicates: str = ""
+
+    def __repr__(self) -> str:
+        """In short, as a notebook shows it."""
+        low, high = self.value_range
+        return f"<Dataset {self.name!r}: {list(self.event_shape)} in [{low:g}, {high:g}], {list(self.splits)}>"
 
     def __post_init__(self) -> None:
         names = [split.name for split in self.splits]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,6 +64,12 @@ class Run:
     records: tuple[Record, ...]
     new: frozenset[Place]
     store: Store | None
+
+    def __repr__(self) -> str:
+        """In short, as a notebook shows it; `ganbench.table` has the scores."""
+        told = [f"{n} {status}" for status, n in Counter(record.status for record in self.records).items()]
+        told += [f"no data of {dataset.name}" for dataset in self.unavailable]
+        return f"<Run by the protocol {self.protocol.name!r}: {', '.join(told) or 'no cells'}>"
 
     @property
     def protocol(self) -> Protocol:
