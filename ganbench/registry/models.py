@@ -423,6 +423,15 @@ def _sample_function(name: str, function: Any, hyperparameters: Mapping[str, Any
         raise UsageError(f"{name!r} is neither a class nor a function; it is of type {type(function).__name__}.")
     if hyperparameters:
         raise UsageError(f"{name!r} is a function and takes no settings; got {dict(hyperparameters)}.")
+    try:
+        inspect.signature(function).bind("n", "generator")
+    except ValueError:  # of a function in C, whose arguments are not known
+        pass
+    except TypeError as error:
+        raise UsageError(
+            f"{name!r} takes {inspect.signature(function)} ({error}). "
+            "A function that is a model is called as f(n, generator)."
+        ) from error
     return SampleFunction(function)
 
 

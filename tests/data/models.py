@@ -67,6 +67,11 @@ class YieldsWords(PixelwiseGaussian):
         yield from ({"deviation": "small"} for _ in super().fit(train, generator=generator))
 
 
+class YieldsHugeNumbers(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        yield from ({"deviation": 10**400} for _ in super().fit(train, generator=generator))
+
+
 class ReturnsNothing(PixelwiseGaussian):
     def fit(self, train, *, generator):
         self._step(train, generator)
