@@ -410,7 +410,10 @@ def _checked_needs(name: str, reference: str, needs: tuple[str, ...]) -> tuple[s
 
 
 def _check_settings(name: str, factory: type, hyperparameters: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(factory).parameters
+    try:
+        parameters = inspect.signature(factory).parameters
+    except ValueError:  # of a class in C, which refuses them itself
+        return
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     by_name = [key for key, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]

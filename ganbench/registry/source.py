@@ -47,6 +47,16 @@ def _installed(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 
+def _python_file(path: str, spec: Spec) -> Path:
+    if not path.endswith(".py"):
+        raise UsageError(
+            f"{spec.target!r}: {path} is no Python file. Expected package.module:Class or ./file.py:Class."
+        )
+    if not os.path.isfile(normal_path(path)):
+        raise UsageError(f"{spec.target!r}: there is no file {path}.")
+    return normal_path(path)
+
+
 def find_target(spec: Spec, group: str, kind: str, hint: str) -> tuple[str, str]:
     """The short name and the target, `module:attribute` or `file.py:attribute`, of what a spec names.
 
@@ -62,11 +72,8 @@ def find_target(spec: Spec, group: str, kind: str, hint: str) -> tuple[str, str]
         module, _, attribute = spec.target.rpartition(":")
         if not module or not attribute.isidentifier():
             raise UsageError(f"{spec.target!r} is malformed. Expected package.module:Class or ./file.py:Class.")
-        if module.endswith(".py"):
-            path = normal_path(module)
-            if not os.path.isfile(path):
-                raise UsageError(f"{spec.target!r}: there is no file {module}.")
-            return attribute, f"{path}:{attribute}"
+        if module.endswith(".py") or os.sep in module:
+            return attribute, f"{_python_file(module, spec)}:{attribute}"
         return next((name for name, point in points.items() if point.value == spec.target), attribute), spec.target
     if spec.target in points:
         meant = sorted({point.value for point in entry_points(group=group, name=spec.target)})

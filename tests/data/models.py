@@ -55,6 +55,7 @@ def uniform(n, generator):
 
 
 not_a_model = 3
+of_python = dict
 
 
 class YieldsNumbers(PixelwiseGaussian):

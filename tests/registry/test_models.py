@@ -119,6 +119,7 @@ def test_a_path_with_brackets(tmp_path, toys):
         ("Diverges[colour=1]", UsageError, "no hyper-parameter 'colour'"),
         ("PixelwiseGaussian[device=cuda]", UsageError, "no hyper-parameter 'device'"),
         ("PixelwiseGaussian[preset=mnist]", UsageError, r"has no preset 'mnist'; it has: \(none\)"),
+        ("of_python", UsageError, "'of_python' cannot be built: TypeError: cannot convert dictionary"),
         ("LacksSample", ModelError, "lacks the method sample"),
         ("RaisesInConstructor", ModelError, "RuntimeError: no accelerator for this model"),
     ],
@@ -126,6 +127,11 @@ def test_a_path_with_brackets(tmp_path, toys):
 def test_what_cannot_be_built_says_why(toys, attribute, error, message):
     with pytest.raises(error, match=message):
         _build(f"{toys}:{attribute}")
+
+
+def test_a_path_that_is_no_python_file(tmp_path):
+    with pytest.raises(UsageError, match=r"/m is no Python file. Expected package.module:Class or ./file.py:Class"):
+        find_model(f"{tmp_path}/m:Model")
 
 
 @pytest.mark.parametrize(

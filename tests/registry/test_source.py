@@ -136,11 +136,11 @@ def test_what_a_module_prints_while_it_is_imported_goes_to_stderr(install, capsy
 
 
 def test_a_missing_attribute(toys):
-    with pytest.raises(UnknownNameError, match="Unknown class or function of models.py 'Difergent'") as raised:
+    with pytest.raises(UnknownNameError, match=r"Unknown class or function of models.py 'Difergent'") as raised:
         Source("Difergent", f"{toys}:Difergent").load()
     assert "Did you mean 'Diverges'" in str(raised.value)
     assert "_ganbench_user" not in str(raised.value)
-    with pytest.raises(UnknownNameError, match="Unknown class or function of ganbench.modelling 'Missing'"):
+    with pytest.raises(UnknownNameError, match=r"Unknown class or function of ganbench.modelling 'Missing'"):
         Source("Missing", "ganbench.modelling:Missing").load()
 
 
