@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import reprlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -103,13 +104,14 @@ def _check_metrics(metrics: Any, epoch: int) -> None:
     for name, value in metrics.items():
         try:
             finite = isinstance(name, str) and math.isfinite(value)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
             raise Violation(
-                f"fit yielded {name!r}: {value!r} in epoch {epoch}, which is no number ({error}). Yield floats."
+                f"fit yielded {name!r}: {reprlib.repr(value)} in epoch {epoch}, which is no number ({error}). "
+                "Yield floats."
             ) from error
         if not finite:
             raise Violation(
-                f"fit yielded {name!r}: {value!r} in epoch {epoch}. Names are strings and values finite; "
+                f"fit yielded {name!r}: {reprlib.repr(value)} in epoch {epoch}. Names are strings and values finite; "
                 "where training diverges, lower the learning rate."
             )
 

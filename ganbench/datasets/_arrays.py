@@ -45,8 +45,10 @@ def as_array(value: Array | None, where: str) -> np.ndarray:
     float64; every other dtype is kept.
 
     Raises:
-        DataError: It is no array of real numbers.
+        DataError: It is no array of real numbers, or some of them are masked.
     """
+    if np.ma.is_masked(value):
+        raise DataError(f"{where}: found a masked array, whose mask would be lost. Fill it, or leave such rows out.")
     try:
         array = _native(np.asarray(_numpy_of_tensor(value) if _is_tensor(value) else value))
     except (TypeError, ValueError, RuntimeError) as error:
@@ -89,18 +91,26 @@ def check_images(array: np.ndarray, where: str, value_range: tuple[float, float]
     if array.ndim < 2 or array.size == 0:
         raise DataError(f"{where}: expected at least one example, as [n, *event_shape]; found shape {array.shape}.")
     low, high = array.min(), array.max()
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise DataError(f"{where}: found NaN or infinity. Leave out the examples that hold some.")
     if array.dtype == np.uint8:
         if high == 1:
             remedy = "Convert binary images by astype(numpy.float32)."
             raise DataError(f"{where}: uint8 is read as grey levels 0..255, found 0 and 1 only. {remedy}")
     elif array.dtype.kind != "f":
-        remedy = "Convert grey levels by astype(numpy.uint8), binary images by astype(numpy.float32)."
-        raise DataError(f"{where}: expected uint8 in 0..255 or floating point in [0, 1], found {array.dtype}. {remedy}")
+        found = f"expected uint8 in 0..255 or floating point in [0, 1], found {array.dtype}"
+        raise DataError(f"{where}: {found}. {_whole_numbers_remedy(low, high)}")
     elif math.isinf(value_range[1]):
         return
     elif not (low >= 0 and high <= 1):
         remedy = "Rescale them, or convert grey levels 0..255 by astype(numpy.uint8)."
         raise DataError(f"{where}: expected values in [0, 1], found [{low:g}, {high:g}]. {remedy}")
+
+
+def _whole_numbers_remedy(low: float, high: float) -> str:
+    if low < 0 or high > 255:  # which uint8 would wrap
+        return f"Found values in [{low}, {high}]: divide them by the one that stands for white."
+    return "Convert grey levels by astype(numpy.uint8), binary images by astype(numpy.float32)."
 
 
 def as_images(array: np.ndarray) -> np.ndarray:

@@ -37,7 +37,7 @@ class StoredSamples(NamedTuple):
 
 def is_array_file(spec: str | Path) -> bool:
     """Whether a spec names a file of arrays, by how it ends, or a folder."""
-    return find_format(expanded(_without_settings(spec))) is not None
+    return bool(str(spec)) and find_format(expanded(_without_settings(spec))) is not None
 
 
 def read_array_file(

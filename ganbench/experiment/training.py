@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -207,10 +208,20 @@ def _checked(metrics: Mapping[str, float], cell: Cell, epoch: int) -> dict[str, 
             f"{cell.variant.label!r}: fit yielded {type(metrics).__name__} after epoch {epoch}; expected a mapping of "
             "named numbers, as in `yield {'loss': 0.1}`."
         )
-    values = {str(name): float(value) for name, value in metrics.items()}
+    values = {str(name): _number(name, value, cell, epoch) for name, value in metrics.items()}
     for name, value in values.items():
         if not math.isfinite(value):
             raise ModelError(
                 f"{cell.variant.label!r} diverged: {name} is {value} after epoch {epoch}. Lower its learning rate."
             )
     return values
+
+
+def _number(name: Any, value: Any, cell: Cell, epoch: int) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last by tensors that hold no one number
+        raise ModelError(
+            f"{cell.variant.label!r}: fit yielded {name!r}: {reprlib.repr(value)} after epoch {epoch}, which is no "
+            f"number ({error}). Yield floats, as in `yield {{'loss': 0.1}}`."
+        ) from error

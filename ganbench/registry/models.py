@@ -410,7 +410,10 @@ def _checked_needs(name: str, reference: str, needs: tuple[str, ...]) -> tuple[s
 
 
 def _check_settings(name: str, factory: type, hyperparameters: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(factory).parameters
+    try:
+        parameters = inspect.signature(factory).parameters
+    except ValueError:  # of a class in C, which refuses them itself
+        return
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     by_name = [key for key, p in parameters.items() if p.kind is not p.VAR_POSITIONAL]
@@ -423,6 +426,15 @@ def _sample_function(name: str, function: Any, hyperparameters: Mapping[str, Any
         raise UsageError(f"{name!r} is neither a class nor a function; it is of type {type(function).__name__}.")
     if hyperparameters:
         raise UsageError(f"{name!r} is a function and takes no settings; got {dict(hyperparameters)}.")
+    try:
+        inspect.signature(function).bind("n", "generator")
+    except ValueError:  # of a function in C, whose arguments are not known
+        pass
+    except TypeError as error:
+        raise UsageError(
+            f"{name!r} takes {inspect.signature(function)} ({error}). "
+            "A function that is a model is called as f(n, generator)."
+        ) from error
     return SampleFunction(function)
 
 

@@ -26,6 +26,8 @@ from ganbench.registry.user_files import calling_user_code, import_file, user_er
 
 __all__ = ["REQUIRED", "Source", "check_names", "find_target", "installed", "object_target"]
 
+_NOTHING = object()  # in place of an attribute that a module does not have
+
 REQUIRED = inspect.Parameter.empty
 """In place of a default where there is none, or none that can be read from the source."""
 
@@ -45,6 +47,16 @@ def _installed(group: str, path: tuple[str, ...]) -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 
+def _python_file(path: str, spec: Spec) -> Path:
+    if not path.endswith(".py"):
+        raise UsageError(
+            f"{spec.target!r}: {path} is no Python file. Expected package.module:Class or ./file.py:Class."
+        )
+    if not os.path.isfile(normal_path(path)):
+        raise UsageError(f"{spec.target!r}: there is no file {path}.")
+    return normal_path(path)
+
+
 def find_target(spec: Spec, group: str, kind: str, hint: str) -> tuple[str, str]:
     """The short name and the target, `module:attribute` or `file.py:attribute`, of what a spec names.
 
@@ -60,11 +72,8 @@ def find_target(spec: Spec, group: str, kind: str, hint: str) -> tuple[str, str]
         module, _, attribute = spec.target.rpartition(":")
         if not module or not attribute.isidentifier():
             raise UsageError(f"{spec.target!r} is malformed. Expected package.module:Class or ./file.py:Class.")
-        if module.endswith(".py"):
-            path = normal_path(module)
-            if not os.path.isfile(path):
-                raise UsageError(f"{spec.target!r}: there is no file {module}.")
-            return attribute, f"{path}:{attribute}"
+        if module.endswith(".py") or os.sep in module:
+            return attribute, f"{_python_file(module, spec)}:{attribute}"
         return next((name for name, point in points.items() if point.value == spec.target), attribute), spec.target
     if spec.target in points:
         meant = sorted({point.value for point in entry_points(group=group, name=spec.target)})
@@ -261,6 +270,7 @@ class Source:
         """Import the class or function.
 
         Raises:
+            UnknownNameError: The module has nothing of this name.
             ModelError: The import fails, for whatever reason the module has; or the source is no longer what was
                 fingerprinted or imported, so that a result would be stored under the wrong key.
         """
@@ -268,7 +278,7 @@ class Source:
         try:
             with calling_user_code():
                 module = import_file(self.file) if self.is_user_file else importlib.import_module(self.module)
-            component = getattr(module, self.attribute)
+            component = getattr(module, self.attribute, _NOTHING)
         except ModelError:
             raise
         except (Exception, SystemExit) as error:
@@ -277,6 +287,9 @@ class Source:
             raise ModelError(f"{self.name!r} cannot be imported: {reason}") from error
         if content_key(self.dependencies()) != planned:
             raise ModelError(f"{self.name!r}: its source changed while the run went on. Run the same command again.")
+        if component is _NOTHING:
+            where = self.file.name if self.is_user_file else self.module
+            raise UnknownNameError(f"class or function of {where}", self.attribute, _public_names(module))
         if not self.is_user_file:
             self._check_import(module, planned)
         return component
@@ -291,6 +304,12 @@ class Source:
                 f"{self.name!r}: its source has changed since this process imported {self.module}. Restart Python, or "
                 "reload the module (importlib.reload)."
             )
+
+
+def _public_names(module: Any) -> list[str]:
+    """The classes and functions that a module defines itself, but for those of a leading underscore."""
+    own = [name for name, thing in vars(module).items() if getattr(thing, "__module__", None) == module.__name__]
+    return [name for name in own if callable(getattr(module, name)) and not name.startswith("_")]
 
 
 def _strings(name: str, attribute: str, node: ast.expr) -> tuple[str, ...]:

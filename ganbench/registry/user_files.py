@@ -6,6 +6,7 @@ import builtins
 import contextlib
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from ganbench.registry.dependencies import dependencies, is_neighbour
 __all__ = ["calling_user_code", "import_file", "user_error_place"]
 
 _PREFIX = "_ganbench_user_"
+_STDOUT, _STDERR = 1, 2
 _NOT_THE_USERS = {"ganbench", "numpy", "torch", *sys.stdlib_module_names}
 
 
@@ -54,6 +56,8 @@ def import_file(path: Path) -> ModuleType:
 def calling_user_code(path: Path | None = None) -> Iterator[None]:
     """While the code of a model runs: what it prints goes to stderr, as stdout is for results.
 
+    So does what its libraries in C and the programs that it starts write to the file descriptor of stdout.
+
     Args:
         path: The file that is imported; it sees ``sys.argv == [path]`` rather than our arguments.
     """
@@ -61,10 +65,33 @@ def calling_user_code(path: Path | None = None) -> Iterator[None]:
     try:
         if path is not None:
             sys.argv = [str(path)]
-        with contextlib.redirect_stdout(sys.stderr):
+        with _descriptor_of_stdout_to_stderr(), contextlib.redirect_stdout(sys.stderr):
             yield
     finally:
         sys.argv = arguments
+
+
+@contextlib.contextmanager
+def _descriptor_of_stdout_to_stderr() -> Iterator[None]:
+    _flush_stdout()
+    kept = None
+    with contextlib.suppress(OSError):  # one of the two is closed, and what is written there arrives nowhere
+        kept = os.dup(_STDOUT)
+        os.dup2(_STDERR, _STDOUT)
+    try:
+        yield
+    finally:
+        if kept is not None:
+            _flush_stdout()
+            os.dup2(kept, _STDOUT)
+            os.close(kept)
+
+
+def _flush_stdout() -> None:
+    """What is still in Python's buffer goes where it went when it was written."""
+    if sys.__stdout__ is not None:
+        with contextlib.suppress(OSError, ValueError):  # the other end has gone, which the next print tells of
+            sys.__stdout__.flush()
 
 
 def user_error_place(error: BaseException) -> str:

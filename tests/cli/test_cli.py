@@ -195,7 +195,7 @@ def test_check(command, toys, toy_images):
 @pytest.mark.parametrize(
     ("name", "code", "message"),
     [
-        ("Missing", 1, "cannot be imported"),
+        ("Missing", 2, "Unknown class or function of models.py 'Missing'"),
         ("RaisesInConstructor", 1, "no accelerator"),
         ("uniform[a]", 2, "Malformed"),
     ],

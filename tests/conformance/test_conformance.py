@@ -30,6 +30,7 @@ _OF_ABILITIES = {
 _VIOLATIONS = {
     "YieldsNumbers": (_TRAINING, "fit yielded float in epoch 1, not a mapping. Name what it yields"),
     "YieldsWords": (_TRAINING, "fit yielded 'deviation': 'small' in epoch 1, which is no number .* Yield floats"),
+    "YieldsHugeNumbers": (_TRAINING, r"fit yielded 'deviation': 1000+.*0 in epoch 1, which is no .*too large"),
     "ReturnsNothing": (_TRAINING, "fit returned NoneType, not an iterator over epochs. Let it yield"),
     "ReturnsANumber": (_TRAINING, "fit returned float, not an iterator over epochs. Let it yield"),
     "Diverges": (_TRAINING, "fit yielded 'loss': nan in epoch 2.* lower the learning rate"),

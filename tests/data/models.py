@@ -55,6 +55,7 @@ def uniform(n, generator):
 
 
 not_a_model = 3
+of_python = dict
 
 
 class YieldsNumbers(PixelwiseGaussian):
@@ -65,6 +66,11 @@ class YieldsNumbers(PixelwiseGaussian):
 class YieldsWords(PixelwiseGaussian):
     def fit(self, train, *, generator):
         yield from ({"deviation": "small"} for _ in super().fit(train, generator=generator))
+
+
+class YieldsHugeNumbers(PixelwiseGaussian):
+    def fit(self, train, *, generator):
+        yield from ({"deviation": 10**400} for _ in super().fit(train, generator=generator))
 
 
 class ReturnsNothing(PixelwiseGaussian):

@@ -199,6 +199,11 @@ def test_listing_imports_nothing_heavy_and_digits_no_torch():
     assert done.returncode == 0, done.stderr
 
 
+def test_an_empty_name_is_not_the_current_folder():
+    with pytest.raises(UnknownNameError, match="Unknown dataset ''"):
+        datasets.load_dataset("")
+
+
 def test_a_path_is_told_by_its_suffix(tmp_path):
     np.save(tmp_path / "mine.npy", np.linspace(0, 1, 40, dtype=np.float32).reshape(20, 2))
     assert datasets.load_dataset(str(tmp_path / "mine.npy")).name == "mine"

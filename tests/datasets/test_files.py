@@ -67,7 +67,7 @@ def test_the_name_of_a_single_array_and_of_the_file_do_not_enter_the_checksum(sa
     [
         (np.linspace(-1, 1.5, 80).reshape(20, 2, 2), r"found \[-1, 1.5\].*Rescale.*\[scale=0..255\].*\[scale=data\]"),
         (np.full((20, 2, 2), 100.0), r"found \[100, 100\]"),
-        (np.full((20, 2), np.nan), "nan"),
+        (np.full((20, 2), np.nan), "found NaN or infinity"),
         (np.full((20, 2), np.inf), "inf"),
         (
             np.full((20, 16), 200.0),
@@ -226,7 +226,7 @@ def test_missing_empty_and_misnamed_files_are_refused(tmp_path):
     with pytest.raises(DataError, match="No such file"):
         read_array_file(tmp_path / "absent.npy")
     (tmp_path / "folder.npz").mkdir()
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match=r"folder.npz is a folder. Expected a file that ends in .npy"):
         read_array_file(tmp_path / "folder.npz")
     for path in ("~nobody-of-this-name/x.npy", f"{'x' * 300}.npy"):
         with pytest.raises(DataError, match="No such file"):

@@ -171,7 +171,11 @@ def test_labels_of_any_whole_kind_become_int64(images, labels):
     ("array", "said"),
     [
         (np.linspace(-1, 1, 40).reshape(20, 2), r"images: expected values in \[0, 1\], found \[-1, 1\].*Rescale"),
-        (torch.full((20, 2), torch.nan), "nan"),
+        (torch.full((20, 2), torch.nan), r"images: found NaN or infinity. Leave out"),
+        (np.array([[0.5, np.inf]] * 20), "images: found NaN or infinity. Leave out"),
+        (np.ma.array([[0.5, 0.5]] * 20, mask=[[0, 1]] * 20), "images: found a masked array, whose mask would be lost"),
+        (np.full((20, 2), 65535, np.uint16), r"found uint16. Found values in \[65535, 65535\]: divide them by"),
+        (np.full((20, 2), -3, np.int8), r"found int8. Found values in \[-3, -3\]: divide them by"),
         (torch.zeros(20, 2, dtype=torch.int64), r"found int64.*astype\(numpy\.uint8\)"),
         (torch.zeros(20, 2, dtype=torch.complex64), "expected real numbers, found dtype complex64"),
         ([[0.5], [0.5, 0.5]], "expected an array or a tensor, found list"),
@@ -185,6 +189,12 @@ def test_labels_of_any_whole_kind_become_int64(images, labels):
 def test_what_is_no_set_of_images_is_refused(array, said):
     with pytest.raises(DataError, match=said):
         Dataset.from_arrays(array)
+
+
+def test_a_masked_array_without_a_masked_value_is_taken(images):
+    (split,) = Dataset.from_arrays(np.ma.array(images)).splits
+    (expected,) = Dataset.from_arrays(images).splits
+    assert np.array_equal(split.train, expected.train)
 
 
 def test_the_part_that_is_wrong_is_named(images):

@@ -55,6 +55,8 @@ def test_only_the_timing_of_equal_runs_differs(request_toys, store, tmp_path):
         ("ReturnsArrays", "sample returned ndarray; expected a torch.Tensor"),
         ("LacksSample", "lacks the method sample"),
         ("YieldsNumbers", "fit yielded float after epoch 1; expected a mapping of named numbers"),
+        ("YieldsWords", "fit yielded 'deviation': 'small' after epoch 1, which is no number (could not convert"),
+        ("YieldsHugeNumbers", "which is no number (int too large to convert to float). Yield floats, as in `yield"),
         ("ChangesItsData", "the training data were changed in place. Work on a copy, as in train = train.clone()."),
         ("KeepsObjects", "state['made by'] is type, which cannot be stored."),
     ],

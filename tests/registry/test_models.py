@@ -112,13 +112,14 @@ def test_a_path_with_brackets(tmp_path, toys):
         ("uniform[n=3]", UsageError, "is a function and takes no settings"),
         ("uniform[preset=x]", UsageError, "has no preset 'x'"),
         ("not_a_model", UsageError, "neither a class nor a function.*int"),
-        ("Missing", ModelError, "cannot be imported: AttributeError"),
+        ("Missing", UsageError, "Unknown class or function of models.py 'Missing'."),
         ("PixelwiseGaussian[spread=-1]", UsageError, "cannot be built: spread must not be negative; got -1"),
         ("PixelwiseGaussian[epochs=two,spread=x]", UsageError, "cannot be built: TypeError"),
         ("PixelwiseGaussian[colour=1]", UsageError, "no hyper-parameter 'colour'; it has: epochs, spread, seconds"),
         ("Diverges[colour=1]", UsageError, "no hyper-parameter 'colour'"),
         ("PixelwiseGaussian[device=cuda]", UsageError, "no hyper-parameter 'device'"),
         ("PixelwiseGaussian[preset=mnist]", UsageError, r"has no preset 'mnist'; it has: \(none\)"),
+        ("of_python", UsageError, "'of_python' cannot be built: TypeError: cannot convert dictionary"),
         ("LacksSample", ModelError, "lacks the method sample"),
         ("RaisesInConstructor", ModelError, "RuntimeError: no accelerator for this model"),
     ],
@@ -126,6 +127,32 @@ def test_a_path_with_brackets(tmp_path, toys):
 def test_what_cannot_be_built_says_why(toys, attribute, error, message):
     with pytest.raises(error, match=message):
         _build(f"{toys}:{attribute}")
+
+
+def test_a_path_that_is_no_python_file(tmp_path):
+    with pytest.raises(UsageError, match=r"/m is no Python file. Expected package.module:Class or ./file.py:Class"):
+        find_model(f"{tmp_path}/m:Model")
+
+
+@pytest.mark.parametrize(
+    ("signature", "said"),
+    [
+        ("n", r"'f' takes \(n\) \(too many positional arguments\). A function .* is called as f\(n, generator\)"),
+        ("n, *, generator", r"'f' takes \(n, \*, generator\)"),
+        ("n, generator, scale", r"'f' takes .*missing a required argument: 'scale'"),
+    ],
+)
+def test_functions_that_are_called_otherwise(tmp_path, signature, said):
+    (tmp_path / "m.py").write_text(f"def f({signature}): pass\n")
+    with pytest.raises(UsageError, match=said):
+        _build(f"{tmp_path}/m.py:f")
+
+
+def test_functions_with_more_arguments_that_have_values(tmp_path):
+    (tmp_path / "m.py").write_text("def f(n, generator, scale=3.0): return scale\ndef g(*a): return a\nh = max\n")
+    assert _build(f"{tmp_path}/m.py:f").sample(1, generator=None) == 3.0
+    assert _build(f"{tmp_path}/m.py:g").sample(1, generator=2) == (1, 2)
+    assert _build(f"{tmp_path}/m.py:h").sample(1, generator=2) == 2  # whose arguments Python does not know
 
 
 def test_names_of_hyperparameters_are_checked_without_an_import(tmp_path):

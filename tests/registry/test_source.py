@@ -136,8 +136,12 @@ def test_what_a_module_prints_while_it_is_imported_goes_to_stderr(install, capsy
 
 
 def test_a_missing_attribute(toys):
-    with pytest.raises(ModelError, match="'Missing' cannot be imported: AttributeError"):
-        Source("Missing", f"{toys}:Missing").load()
+    with pytest.raises(UnknownNameError, match=r"Unknown class or function of models.py 'Difergent'") as raised:
+        Source("Difergent", f"{toys}:Difergent").load()
+    assert "Did you mean 'Diverges'" in str(raised.value)
+    assert "_ganbench_user" not in str(raised.value)
+    with pytest.raises(UnknownNameError, match=r"Unknown class or function of ganbench.modelling 'Missing'"):
+        Source("Missing", "ganbench.modelling:Missing").load()
 
 
 def test_a_source_that_changes_after_its_fingerprint_is_not_imported_as_the_old_one(tmp_path):

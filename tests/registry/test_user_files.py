@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
 import sys
 
 import pytest
@@ -114,6 +115,28 @@ def test_prints_and_arguments(folder, capsys, monkeypatch):
     print("ours")
     assert capsys.readouterr() == ("ours\n", "hello\nlate\n")
     assert sys.argv == ["ganbench", "check", "--json"]
+
+
+def test_what_libraries_and_programs_write_to_stdout(capfd):
+    print("before", file=sys.__stdout__)  # in a buffer, where the output is no terminal
+    with calling_user_code(), calling_user_code():
+        os.write(1, b"library\n")
+        subprocess.run([sys.executable, "-c", "print('program')"], check=True)
+        print("original", file=sys.__stdout__)
+    os.write(1, b"ours\n")
+    assert capfd.readouterr() == ("before\nours\n", "library\nprogram\noriginal\n")
+
+
+def test_a_stdout_that_is_closed():
+    script = (
+        "import os, sys; from ganbench.registry.user_files import calling_user_code\n"
+        "os.close(1)\n"
+        "with calling_user_code(): print('said')\n"
+        "try: os.fstat(1)\n"
+        "except OSError: print('still closed', file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[:2] == ["said", "still closed"]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import io
+import pickle
 from collections import OrderedDict, deque, namedtuple
 
 import numpy as np
@@ -24,6 +25,11 @@ def _stored_and_loaded(state):
     return torch.load(buffer, weights_only=True)
 
 
+def _with_attribute(tensor, note):
+    tensor.note = note
+    return tensor
+
+
 @pytest.mark.parametrize(
     ("value", "stored"),
     [
@@ -35,6 +41,8 @@ def _stored_and_loaded(state):
         (0.1, 0.1),
         ("adam", "adam"),
         (None, None),
+        (2**2000, 2**2000),
+        (b"adam", b"adam"),
         (torch.Size([2, 3]), torch.Size([2, 3])),
         ((1, [np.int8(2), {"x": np.uint8(4)}]), (1, [2, {"x": 4}])),
         ({np.int64(5): 1, "k": 2}, {5: 1, "k": 2}),
@@ -86,12 +94,45 @@ def test_tensors_are_taken_as_they_are():
         ({"l": np.longdouble(1)}, r"state\['l'\] is numpy.longdouble"),
         ({"l": np.zeros(2, np.longdouble)}, r"state\['l'\] is numpy.ndarray"),
         ({"o": np.array([object()])}, r"state\['o'\] is numpy.ndarray"),
+        ({"m": np.ma.array([1.0, 2.0], mask=[False, True])}, r"state\['m'\] is numpy.ma.MaskedArray"),
+        ({2**3000: 1}, r"the key \d+ of state is int of 3001 bits"),
         ({object: 1}, r"the key <class 'object'> of state is type"),
         (None, "state_dict returned NoneType, not a dict"),
     ],
 )
 def test_what_cannot_be_stored_is_named(state, place):
     with pytest.raises(ModelError, match=place):
+        storable_state(state)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (2**2040, "int of 2041 bits"),
+        (-(2**3000), "int of 3001 bits"),
+        (b"", "bytes of length 0"),
+        (_with_attribute(torch.zeros(2), len), "torch.Tensor with the attributes note"),
+        (_with_attribute(torch.nn.Parameter(torch.zeros(2)), np.int64(3)), ".*Parameter with the attributes note"),
+    ],
+    ids=["long", "longer", "empty bytes", "tensor", "parameter"],
+)
+def test_what_torch_would_write_and_not_read_again(value, said):
+    with pytest.raises(pickle.UnpicklingError):
+        _stored_and_loaded({"value": value})
+    with pytest.raises(ModelError, match=rf"^state\['value'\] is {said}"):
+        storable_state({"value": value})
+    assert list(foreign_entries({"value": value}))
+
+
+def test_attributes_of_tensors_that_are_read_again():
+    weight = _with_attribute(torch.nn.Parameter(torch.zeros(2)), True)
+    assert _stored_and_loaded(storable_state({"weight": weight}))["weight"].note is True
+
+
+def test_a_state_that_holds_itself():
+    state = {"a": 1}
+    state["again"] = state
+    with pytest.raises(ModelError, match="holds itself"):
         storable_state(state)
 
 

@@ -79,14 +79,22 @@ def read_chosen(path: Path, choose: Choose, max_bytes: int | None = None) -> dic
     if form is None:
         raise DataError(f"{path}: expected a file that ends in {formats_in_words()}.")
     if form.suffixes and not os.path.isfile(path):
-        raise DataError(f"No such file: {path}. Expected a file that ends in {', '.join(form.suffixes)}.")
+        found = f"{path} is a folder" if os.path.isdir(path) else f"No such file: {path}"
+        raise DataError(f"{found}. Expected a file that ends in {', '.join(form.suffixes)}.")
     reader = importlib.import_module(f"ganbench.datasets.readers.{form.module}")
     return reader.read(path, choose, MAX_BYTES if max_bytes is None else max_bytes)
 
 
 def source_sha256(path: Path) -> str:
-    """sha256 of the content of a file, or of the names and contents of a folder."""
-    if not path.is_dir():
-        return file_sha256(path)
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    return content_key([[os.fsencode(file.relative_to(path)).hex(), file_sha256(file)] for file in files])
+    """sha256 of the content of a file, or of the names and contents of a folder.
+
+    Raises:
+        DataError: The system refuses to read it, or a file in it.
+    """
+    try:
+        if not path.is_dir():
+            return file_sha256(path)
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        return content_key([[os.fsencode(file.relative_to(path)).hex(), file_sha256(file)] for file in files])
+    except OSError as error:
+        raise DataError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from error

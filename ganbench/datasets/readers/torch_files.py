@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -56,8 +57,14 @@ def read(path: Path, choose: Choose, max_bytes: int) -> dict[str, np.ndarray]:
         names = pick(members, choose, path, max_bytes)
         return {name: _as_numpy(tensors[name]) for name in names}
     except _BROKEN as error:
-        problem = printable(str(error).partition("\n")[0]) or type(error).__name__
+        problem = _problem(str(error)) or type(error).__name__
         raise DataError(f"{path} cannot be read as tensors: {problem}. {_REMEDY}") from error
+
+
+def _problem(text: str) -> str:
+    """The first line of what torch says; where it tells how to execute what is refused, what that is instead."""
+    refused = re.search(r"Unsupported global: GLOBAL ([\w.]+)", text)
+    return f"it holds {refused[1]}" if refused else printable(text.partition("\n")[0])
 
 
 def _check_archive(path: Path, max_bytes: int) -> None:

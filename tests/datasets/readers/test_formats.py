@@ -64,6 +64,9 @@ def test_names_that_no_reader_knows(tmp_path):
         everything(tmp_path / "x.onnx")
     with pytest.raises(DataError, match=r"No such file: .*x.mat. Expected a file that ends in .mat"):
         everything(tmp_path / "x.mat")
+    (tmp_path / "x.npy").mkdir()
+    with pytest.raises(DataError, match=r"^[^:]*x.npy is a folder. Expected a file that ends in .npy, .npz.$"):
+        everything(tmp_path / "x.npy")
 
 
 def test_the_hash_of_a_folder_is_that_of_names_and_contents(tmp_path, images):
@@ -71,6 +74,19 @@ def test_the_hash_of_a_folder_is_that_of_names_and_contents(tmp_path, images):
     assert len(hashes) == 1
     (tmp_path / "b" / "0.png").rename(tmp_path / "b" / "00.png")
     assert source_sha256(tmp_path / "b") not in hashes
+
+
+def test_what_the_system_refuses_to_hash_is_named(tmp_path, images, monkeypatch):
+    folder = write_pictures(tmp_path / "a", images)
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("ganbench.datasets.readers.file_sha256", refused)
+    with pytest.raises(DataError, match=r"a/0.png cannot be read: Permission denied.$"):
+        source_sha256(folder)
+    with pytest.raises(DataError, match=r"/none cannot be read: Permission denied.$"):
+        source_sha256(tmp_path / "none")
 
 
 # Tensors
@@ -107,6 +123,16 @@ def test_nested_tensors_have_the_names_of_their_places(tmp_path):
     assert {name: a.shape for name, a in everything(tmp_path / "x.pt").items()} == {
         "train.x": (2, 3), "pair.0": (1, 2), "pair.1": (1,), "7": (1,),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "holds"),
+    [(torch.nn.Linear(1, 1), "torch.nn.modules.linear.Linear"), ({"a": np.float64(1)}, r"numpy\S*multiarray.scalar")],
+)
+def test_objects_that_are_no_tensors_are_named(tmp_path, content, holds):
+    torch.save(content, tmp_path / "x.pt")
+    with pytest.raises(DataError, match=rf"x.pt cannot be read as tensors: it holds {holds}. Save plain tensors, by"):
+        everything(tmp_path / "x.pt")
 
 
 def test_only_what_is_used_of_a_storage_is_read_and_views_are_right(tmp_path):
