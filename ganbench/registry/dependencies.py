@@ -41,7 +41,7 @@ def dependencies(path: Path, module: str) -> dict[str, str]:
     - for a file that is named by its path, the modules and packages beside it that it imports;
     - the modules of `ganbench` that define the names it uses (a re-export is followed to where the name is defined),
       and of `ganbench_models`; errors and checks decide no number and do not count;
-    - where one of the harness declares ``NUMBERS_OF``, the hash that it says instead of its own: that of an earlier
+    - where one of ours declares ``NUMBERS_OF``, the hash that it says instead of its own: that of an earlier
       source whose numbers it still gives, within a tolerance that tests hold. A faster kernel is no other metric, and
       results whose samples are gone stay what they are. One that says "" gives the numbers of its importer another way,
       and does not count;
@@ -117,7 +117,7 @@ class _Search:
             raise
         except ModelError as error:
             raise ModelError(f"{path.name}: {error}") from None
-        numbers = _numbers_of(source.body) if module.partition(".")[0] == _HARNESS else None
+        numbers = _numbers_of(source.body) if module.partition(".")[0] in _OURS else None
         if numbers != "":
             self.found[module] = numbers or source.skeleton
         for name in declared:
@@ -284,7 +284,7 @@ def _attributes_used(tree: ast.AST, name: str) -> set[str]:
 
 
 def _numbers_of(body: Iterable[ast.stmt]) -> str | None:
-    """What a module of the harness declares by ``NUMBERS_OF = "..."``; None where it declares nothing."""
+    """What a module of ours declares by ``NUMBERS_OF = "..."``; None where it declares nothing."""
     for node in body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["NUMBERS_OF"]:
             return str(ast.literal_eval(node.value))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from ganbench.modelling import check_integer
 from ganbench_models.adversarial.layers import Layer
 from ganbench_models.adversarial.networks import DiscriminatorNet, GeneratorNet, build_layers
 
 __all__ = ["Stages", "mnist_stage"]
+
+NUMBERS_OF = "2961fd3bb2db57410fe2961ae2837d09f00e027965232b44777f714f95dc7951"  # it refuses more
+
+_OF_A_STAGE = "accepted: a mapping with two non-empty lists of layers, generator and discriminator"
 
 
 def mnist_stage(pixels: int) -> dict[str, list[dict[str, Any]]]:
@@ -53,7 +57,7 @@ class Stages:
         noise_dimension: int,
         **keep_probabilities: float,
     ) -> None:
-        self._tables = [_checked(number, table) for number, table in enumerate(tables, start=1)]
+        self._tables = _checked(tables)
         self.epochs = _epochs_per_stage(epochs, len(self._tables))
         self._event_shape, self._noise_shape = tuple(event_shape), (noise_dimension,)
         self._keep_probabilities = keep_probabilities
@@ -98,21 +102,30 @@ class Stages:
             )
 
 
-def _checked(number: int, table: Mapping[str, Any]) -> Mapping[str, Any]:
-    if set(table) != {"generator", "discriminator"} or not all(table.values()):
-        raise ValueError(
-            f"Stage {number} has the keys {sorted(table)}; it needs two non-empty lists of layers, generator and "
-            "discriminator."
-        )
-    return table
+def _checked(tables: Any) -> list[Mapping[str, Any]]:
+    if not _is_list(tables) or len(tables) == 0:
+        raise ValueError(f"stages is {tables!r}; accepted: a list with one mapping for each stage.")
+    for number, table in enumerate(tables, start=1):
+        if not isinstance(table, Mapping):
+            raise ValueError(f"Stage {number} is {table!r}; {_OF_A_STAGE}.")
+        if set(table) != {"generator", "discriminator"}:
+            raise ValueError(f"Stage {number} has the keys {sorted(map(str, table))}; {_OF_A_STAGE}.")
+        for player, layers in table.items():
+            if not _is_list(layers) or not all(isinstance(layer, Mapping) for layer in layers) or len(layers) == 0:
+                raise ValueError(f"Stage {number} has {layers!r} for a {player}; {_OF_A_STAGE}.")
+    return list(tables)
 
 
 def _epochs_per_stage(epochs: int | Sequence[int], n_stages: int) -> list[int]:
-    per_stage = [epochs] * n_stages if isinstance(epochs, int) else list(epochs)
-    if len(per_stage) != n_stages or n_stages == 0:
+    per_stage: list[Any] = list(epochs) if _is_list(epochs) else [epochs] * n_stages
+    if len(per_stage) != n_stages:
         raise ValueError(
             f"epochs has {len(per_stage)} entries for {n_stages} stages; give one number, or one for each."
         )
     for number in per_stage:
         check_integer("epochs", number)
     return per_stage
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, Sequence) and not isinstance(value, str)
