@@ -41,10 +41,10 @@ def dependencies(path: Path, module: str) -> dict[str, str]:
     - for a file that is named by its path, the modules and packages beside it that it imports;
     - the modules of `ganbench` that define the names it uses (a re-export is followed to where the name is defined),
       and of `ganbench_models`; errors and checks decide no number and do not count;
-    - where one of ours declares ``NUMBERS_OF``, the hash that it says instead of its own: that of an earlier
-      source whose numbers it still gives, within a tolerance that tests hold. A faster kernel is no other metric, and
-      results whose samples are gone stay what they are. One that says "" gives the numbers of its importer another way,
-      and does not count;
+    - where one of these two packages declares ``NUMBERS_OF``, the hash that it says instead of its own: that of an
+      earlier source whose numbers it still gives, within a tolerance that tests hold. A faster kernel is no other
+      metric, and results whose samples are gone stay what they are. One that says "" gives the numbers of its importer
+      another way, and does not count;
     - files that one of these declares by ``depends_on = ["weights.npz"]`` at its top or in a class, relative to its
       folder; a folder stands for all files in it.
 

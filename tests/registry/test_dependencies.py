@@ -213,6 +213,13 @@ def test_a_module_of_the_harness_may_stand_for_an_earlier_source(write, tmp_path
     assert declared != found("NUMBERS_OF = 'another'\nx = 1\n", "NUMBERS_OF = ''\ny = 1\n")
 
 
+def test_modules_of_our_models_may_declare_whose_numbers_they_give():
+    from ganbench_models.adversarial import goodfellow2014, stages
+
+    found = dependencies(Path(goodfellow2014.__file__), goodfellow2014.__name__)
+    assert found[stages.__name__] == stages.NUMBERS_OF
+
+
 _MATMUL, _GRAPHS = {"runtime.matmul", "runtime.device"}, {"runtime.graphs"}
 _MODELLING = {"modelling"} | _MATMUL | _GRAPHS
 
